@@ -1,0 +1,115 @@
+"""ResNet and ResNeXt with recurrent layer aggregation: a small hidden state runs along the depth."""
+from mmdet.models.backbones.resnext import Bottleneck as ResNeXtBottleneck
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ..checkpoints import translate_rla
+from ..layers import RecurrentAggregation
+from .aggregation_resnet import AggregationBottleneck, AggregationResNet, BranchesMixin
+from .building import norm_builder
+
+__all__ = ['RLAResNeXt', 'RLAResNet']
+
+
+class AggregationResNeXtBottleneck(BranchesMixin, ResNeXtBottleneck):
+    """MMDetection's ResNeXt bottleneck with its branches as methods."""
+
+
+@MODELS.register_module()
+class RLAResNet(AggregationResNet):
+    """ResNet with recurrent layer aggregation (RLA, NeurIPS 2021, arXiv 2110.11852).
+
+    Extends MMDetection's ResNet and keeps its arguments and parameter names, so that a plain ResNet checkpoint
+    (``torchvision://resnet50``) starts the trunk; the authors' released checkpoints load as they are. What the
+    paper adds lies in ``rla``, one :class:`~layeragg_mm.layers.RecurrentAggregation` a stage.
+
+    Args:
+        depth: 50, 101 or 152.
+        rla_channels: channels of the hidden state.
+        attention: channel attention before the shortcut's sum: None, 'se' or 'eca'.
+        zero_init_rla: start what the blocks read of the hidden state at zero: the network starts as the plain ResNet.
+            False is the published start (Kaiming, as the rest of the first convolution).
+        kwargs: the arguments of MMDetection's ResNet (``out_indices``, ``frozen_stages``, ``norm_cfg``, ``norm_eval``,
+            ``with_cp``, ``dcn``, ``plugins``, ``deep_stem``, ``avg_down``, ``init_cfg``, ...).
+
+    Raises:
+        ValueError: an argument that is not available; the message lists what is.
+    """
+
+    arch_settings = {depth: (AggregationBottleneck, blocks) for depth, (_, blocks)
+                     in AggregationResNet.arch_settings.items() if depth >= 50}
+    translate_released = staticmethod(translate_rla)
+
+    def __init__(self,
+                 depth: int,
+                 *,
+                 rla_channels: int = 32,
+                 attention: str | None = None,
+                 zero_init_rla: bool = True,
+                 **kwargs) -> None:
+        super().__init__(depth, attention, **kwargs)
+        self.rla = nn.ModuleList(
+            RecurrentAggregation(
+                stage[0].planes * stage[0].expansion,
+                rla_channels,
+                widths=[block.conv1.out_channels for block in stage],
+                strides=[(block.conv1_stride, block.stride) for block in stage],
+                reads_first=i > 0,
+                updates_last=i < len(self.stages) - 1,
+                norm=norm_builder(self.norm_cfg),
+                zero_init=zero_init_rla) for i, stage in enumerate(self.stages))
+        self._freeze_stages()  # of the aggregation too
+
+    def _freeze_stages(self) -> None:
+        super()._freeze_stages()
+        if hasattr(self, 'rla'):  # MMDetection calls this once before
+            for aggregation in self.rla[:max(self.frozen_stages, 0)]:
+                aggregation.eval().requires_grad_(False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs of the stages ``out_indices`` for images (N, 3, H, W)."""
+        x, hidden = self.stem_features(x), None
+        last = self.stages[max(self.out_indices)][-1]
+        outs = []
+        for stage, aggregation in zip(self.stages[:max(self.out_indices) + 1], self.rla):
+            for i, block in enumerate(stage):
+                arguments = block, aggregation, i, x, hidden, block is not last
+                if self.with_cp and x.requires_grad:
+                    x, hidden = checkpoint(self._step, *arguments, use_reentrant=False)
+                else:
+                    x, hidden = self._step(*arguments)
+            outs.append(x)
+        return tuple(outs[i] for i in self.out_indices)
+
+    @staticmethod
+    def _step(block: nn.Module, aggregation: RecurrentAggregation, index: int, x: Tensor, hidden: Tensor | None,
+              update: bool) -> tuple[Tensor, Tensor | None]:
+        """Return output and hidden state after one block; no state after the last, where nothing reads it."""
+        residual = block.residual(x, aggregation.read(index, hidden))
+        out = block.relu(residual + block.shortcut(x))
+        return out, aggregation.update(index, hidden, out) if update else None
+
+
+@MODELS.register_module()
+class RLAResNeXt(RLAResNet):
+    """ResNeXt with recurrent layer aggregation; see :class:`RLAResNet`.
+
+    Args:
+        depth: 50, 101 or 152.
+        groups: groups of the 3x3 convolutions (cardinality).
+        base_width: channels of a group in the first stage.
+        kwargs: the arguments of :class:`RLAResNet`.
+    """
+
+    arch_settings = {depth: (AggregationResNeXtBottleneck, blocks) for depth, (_, blocks)
+                     in RLAResNet.arch_settings.items()}
+
+    def __init__(self, depth: int, *, groups: int = 32, base_width: int = 4, **kwargs) -> None:
+        self.groups = groups
+        self.base_width = base_width
+        super().__init__(depth, **kwargs)
+
+    def make_res_layer(self, **kwargs) -> nn.Sequential:
+        return super().make_res_layer(
+            groups=self.groups, base_width=self.base_width, base_channels=self.base_channels, **kwargs)

@@ -1,0 +1,99 @@
+"""From a command line to a config: what tools/train.py and tools/test.py share."""
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict, DictAction
+
+from ..errors import InputError
+
+__all__ = ['add_config_arguments', 'load_config', 'set_data_root', 'walk']
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that MMDetection's tools have in common, and ``--data-root``."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for logs, checkpoints and metrics; default work_dirs/CONFIG_NAME')
+    parser.add_argument('--data-root', help='folder of the data, in place of the data_root that the config names')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override settings of the config, e.g. train_dataloader.batch_size=4')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    # torch's launchers pass one or the other.
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Return the config that the arguments of :func:`add_config_arguments` describe.
+
+    Raises:
+        InputError: the file is missing or no valid config, or an override does not fit it.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    try:
+        cfg = Config.fromfile(args.config)
+    except FileNotFoundError as error:
+        raise InputError(f'config file not found: {error}',
+                         'Check the path of the config and of its _base_.') from error
+    except (SyntaxError, OSError, KeyError, ValueError, TypeError, NameError, AssertionError) as error:
+        raise InputError(f'{args.config} is no valid config: {type(error).__name__}: {error}',
+                         'Mend the config file.') from error
+    if args.cfg_options is not None:
+        try:
+            cfg.merge_from_dict(args.cfg_options)
+        except (KeyError, TypeError, ValueError, AssertionError) as error:
+            raise InputError(f'--cfg-options does not fit {args.config}: {error}',
+                             'Name keys that the config has, and values of their type.') from error
+    if args.data_root is not None:
+        set_data_root(cfg, args.data_root)
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
+    return cfg
+
+
+def walk(node, path: str = '') -> Iterator[tuple[str, ConfigDict]]:
+    """Yield every dict inside ``node`` with its path in config notation, outermost first."""
+    if isinstance(node, dict):
+        yield path, node
+        children = node.items()
+    elif isinstance(node, (list, tuple)):
+        children = enumerate(node)
+    else:
+        return
+    for key, child in children:
+        yield from walk(child, f'{path}.{key}' if path else str(key))
+
+
+def set_data_root(cfg: Config, data_root: str) -> None:
+    """Point every data loader and evaluator of ``cfg`` at ``data_root``.
+
+    Each data set's ``data_root`` is replaced, and so is the start of every other path in data loaders and evaluators
+    that begins with a replaced root (``CocoMetric``'s ``ann_file``, proposal files, ...).
+
+    Raises:
+        InputError: ``data_root`` is no folder, or the config's data loaders have no ``data_root`` to replace.
+    """
+    if not Path(data_root).is_dir():
+        raise InputError(f'--data-root {data_root} is not a folder', 'Name the folder that holds the data set.')
+    sections = {name: cfg[name] for name in cfg
+                if name.endswith(('_dataloader', '_evaluator')) and cfg[name] is not None}
+    old_roots = {node['data_root'] for name, section in sections.items() if name.endswith('_dataloader')
+                 for _, node in walk(section) if node.get('data_root')}
+    if not old_roots:
+        raise InputError('--data-root has nothing to replace: no data loader of the config has a data_root',
+                         'Give its data sets a data_root, or change the paths with --cfg-options.')
+
+    def moved(text):
+        for old in sorted(old_roots, key=len, reverse=True):
+            root = old.rstrip('/')
+            if isinstance(text, str) and (text == root or text.startswith(root + '/')):
+                return os.path.join(data_root, text[len(root):].lstrip('/'))
+        return text
+
+    for section in sections.values():
+        for _, node in walk(section):
+            for key, value in node.items():
+                if isinstance(value, str):
+                    node[key] = moved(value)
+                elif isinstance(value, (list, tuple)):
+                    node[key] = type(value)(moved(item) for item in value)

@@ -1,0 +1,72 @@
+"""Hooks of the training loop."""
+import atexit
+import logging
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner, find_latest_checkpoint
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+__all__ = ['InvalidLossError', 'ProgressBarHook', 'StopOnInvalidLossHook']
+
+
+class InvalidLossError(RuntimeError):
+    """The loss became NaN or infinite."""
+
+
+@HOOKS.register_module()
+class StopOnInvalidLossHook(Hook):
+    """Stops training as soon as a loss is NaN or infinite, before another checkpoint is written.
+
+    Raises:
+        InvalidLossError: names the losses, the iteration, the batch's images and the last checkpoint.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        if torch.isfinite(outputs['loss']).all():
+            return
+        losses = {name: torch.as_tensor(value).item() for name, value in outputs.items()
+                  if not torch.isfinite(torch.as_tensor(value)).all()}
+        images = [sample.get('img_path', '(unnamed)') for sample in data_batch['data_samples']]
+        last = find_latest_checkpoint(runner.work_dir) or 'none was written yet'
+        raise InvalidLossError(
+            f'the loss is not finite at iteration {runner.iter + 1}: {losses}; images: {", ".join(images)}; '
+            f'last good checkpoint: {last}')
+
+
+@HOOKS.register_module()
+class ProgressBarHook(Hook):
+    """Shows training as one bar with the time left, in place of log lines; the log file keeps them.
+
+    Where the output is no terminal, the log lines, which tell the time left too, stay.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        self.progress = Progress(
+            TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn('left'), TimeRemainingColumn(), refresh_per_second=2)
+        self.progress.disable = not self.progress.console.is_terminal
+        if self.progress.disable:
+            return
+        for handler in runner.logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(logging.WARNING)
+        self.task = self.progress.add_task('training', total=runner.max_iters, completed=runner.iter)
+        self.progress.start()
+        atexit.register(self.progress.stop)  # an error must not leave the cursor hidden
+
+    def _describe(self, text: str, advance: int = 0) -> None:
+        if not self.progress.disable:
+            self.progress.update(self.task, advance=advance, description=text)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        self._describe(f'training, loss {outputs["loss"].item():.2f}', advance=1)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        self._describe('validation')
+
+    def after_train(self, runner: Runner) -> None:
+        self.progress.stop()

@@ -1,0 +1,60 @@
+"""Channel attention on the residual branch: squeeze-and-excitation (SE) and efficient channel attention (ECA)."""
+import math
+
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+__all__ = ['EfficientChannelAttention', 'SqueezeExcitation', 'adaptive_kernel_size']
+
+
+def adaptive_kernel_size(channels: int) -> int:
+    """Return the odd kernel size K of a 1-D convolution along ``channels`` channels.
+
+    ``t = int(|log2(C) + 1| / 2)``, ``K = t if t is odd else t + 1`` (ECA, arXiv 1910.03151, section 3.2.3): 5 for 256
+    to 1024 channels, 7 for 2048.
+    """
+    t = int(abs(math.log2(channels) + 1) / 2)
+    return t if t % 2 else t + 1
+
+
+@MODELS.register_module()
+class SqueezeExcitation(nn.Module):
+    """SE: ``x * sigmoid(W2 relu(W1 avgpool(x)))``, both linear layers without bias (arXiv 1709.01507).
+
+    Args:
+        in_channels: channels C of the input (N, C, H, W), which is also the output's shape.
+        reduction: the hidden layer has C / reduction units.
+    """
+
+    _abbr_ = 'se'
+
+    def __init__(self, in_channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        self.fc = nn.Sequential(
+            nn.Linear(in_channels, in_channels // reduction, bias=False),
+            nn.ReLU(inplace=True),
+            nn.Linear(in_channels // reduction, in_channels, bias=False),
+            nn.Sigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.fc(x.mean((2, 3)))[:, :, None, None]
+
+
+@MODELS.register_module()
+class EfficientChannelAttention(nn.Module):
+    """ECA: ``x * sigmoid(conv1d(avgpool(x)))``, one 1-D convolution along the channels (arXiv 1910.03151).
+
+    Args:
+        in_channels: channels C of the input (N, C, H, W), which is also the output's shape. The kernel size follows
+            from it, see :func:`adaptive_kernel_size`.
+    """
+
+    _abbr_ = 'eca'
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        kernel_size = adaptive_kernel_size(in_channels)
+        self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.conv(x.mean((2, 3))[:, None]).sigmoid()[:, 0, :, None, None]

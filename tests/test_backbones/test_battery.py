@@ -1,0 +1,131 @@
+"""What must hold for every backbone; a new variant joins by being listed in layeragg_mm/backbones/variants.py."""
+import copy
+import math
+import pickle
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+
+from layeragg_mm.backbones.variants import VARIANTS
+
+every_variant = pytest.mark.parametrize('name', VARIANTS)
+SIZES = [(33, 33), (47, 34), (64, 65), (97, 101)]
+
+
+def build(name: str, **kwargs) -> torch.nn.Module:
+    """Build a variant whose zero-started norms and convolutions are drawn, so that a wrong result shows."""
+    torch.manual_seed(0)
+    model = MODELS.build({**VARIANTS[name], **kwargs})
+    for key, parameter in model.named_parameters():
+        if parameter.ndim == 1 and key.endswith('weight'):
+            torch.nn.init.uniform_(parameter, .3, .6)
+        elif '.reads.' in key:
+            torch.nn.init.normal_(parameter, std=.1)
+    return model
+
+
+def images(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+
+
+def objective(outs) -> torch.Tensor:
+    return sum((out * torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)).sum() for out in outs)
+
+
+def gradients(model, x) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    objective(model(x)).backward()
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+def assert_equal(ours, theirs, relative: float = 1e-6) -> None:
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=relative * other.abs().max().item())
+
+
+@every_variant
+def test_every_size_and_every_gradient(name):
+    model = build(name).train()
+    for batch, (height, width) in zip((1, 2, 1, 2), SIZES):
+        outs = model(images(batch, 3, height, width))
+        assert [tuple(out.shape) for out in outs] == [
+            (batch, channels, math.ceil(height / stride), math.ceil(width / stride))
+            for channels, stride in zip(model.out_channels, model.out_strides)]
+        model.zero_grad()
+        objective(outs).backward()
+        for key, parameter in model.named_parameters():
+            assert parameter.grad is not None, f'{key} gets no gradient'
+            assert parameter.grad.isfinite().all(), key
+
+
+@every_variant
+def test_gradient_checkpointing_gives_the_same_gradients(name):
+    x = images(1, 3, 64, 64).requires_grad_()
+    plain = gradients(build(name).train(), x)
+    checkpointed = gradients(build(name, with_cp=True).train(), x)
+    assert_equal(checkpointed.values(), plain.values(), relative=1e-5)
+
+
+@every_variant
+def test_frozen_stages_and_norms_do_not_move(name):
+    model = build(name, frozen_stages=2, norm_eval=True).train()
+    frozen = [key for key, parameter in model.named_parameters() if not parameter.requires_grad]
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=.1, weight_decay=.1)
+    objective(model(images(2, 3, 64, 64))).backward()
+    optimizer.step()
+    moved = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    assert frozen and not moved & set(frozen)
+    assert not any('running' in key or 'num_batches' in key for key in moved)
+    assert moved == {key for key, _ in model.named_parameters()} - set(frozen)
+
+
+@every_variant
+def test_norms_follow_norm_cfg(name):
+    model = build(name, norm_cfg=dict(type='GN', num_groups=4, requires_grad=True))
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+    assert all(out.isfinite().all() for out in model(images(1, 3, 64, 64)))
+
+
+@every_variant
+def test_data_types_and_memory_formats(name):
+    model = build(name).eval()
+    x = images(1, 3, 64, 64)
+    with torch.no_grad():
+        expected = model(x)
+        with torch.autocast('cpu', torch.bfloat16):
+            assert_equal([out.float() for out in model(x)], expected, relative=.1)
+        outs = model.to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last))
+        assert_equal(outs, expected, relative=1e-4)
+        assert_equal([out.float() for out in model.half()(x.half())], expected, relative=.02)
+
+
+@every_variant
+def test_copies_compute_the_same(name):
+    model = build(name).eval()
+    x = images(1, 3, 64, 64)
+    with torch.no_grad():
+        expected = model(x)
+        assert_equal(copy.deepcopy(model)(x), expected)
+        assert_equal(pickle.loads(pickle.dumps(model))(x), expected)
+
+
+@every_variant
+def test_compiles_without_a_graph_break_and_exports(name):
+    model = build(name).eval()
+    x = images(1, 3, 64, 64)
+    with torch.no_grad():
+        expected = model(x)
+        assert_equal(torch.compile(model, fullgraph=True, backend='eager')(x), expected)
+        assert_equal(torch.export.export(model, (x,)).module()(x), expected)
+    torch.compiler.reset()
+
+
+@every_variant
+def test_its_own_checkpoint_loads(name):
+    model, other = build(name).eval(), MODELS.build(VARIANTS[name]).eval()
+    other.load_state_dict(model.state_dict())
+    x = images(1, 3, 64, 64)
+    with torch.no_grad():
+        assert_equal(other(x), model(x))

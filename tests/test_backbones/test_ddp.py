@@ -1,0 +1,39 @@
+"""DistributedDataParallel without find_unused_parameters: two processes compute the gradients of one."""
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from mmengine.registry import MODELS
+from torch.nn.parallel import DistributedDataParallel
+
+from layeragg_mm.backbones.variants import VARIANTS
+
+NAMES = ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla46_c']
+
+
+def gradients(model, images) -> list[torch.Tensor]:
+    sum(out.square().mean() for out in model(images)).backward()
+    return [parameter.grad for parameter in model.parameters()]
+
+
+def build(name: str) -> torch.nn.Module:
+    import layeragg_mm  # noqa: F401  (registers, in a new process too)
+    torch.manual_seed(0)
+    return MODELS.build(VARIANTS[name]).double().train()
+
+
+def compare(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
+    images = torch.randn(2, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for name in NAMES:
+        model = DistributedDataParallel(build(name))
+        for _ in range(2):  # an unused parameter raises in the second step
+            model.zero_grad()
+            ours = gradients(model, images[rank:rank + 1])
+        for one, expected in zip(ours, gradients(build(name), images), strict=True):
+            torch.testing.assert_close(one, expected, rtol=1e-6, atol=1e-9)
+    dist.destroy_process_group()
+
+
+def test_two_processes_compute_the_gradients_of_one(tmp_path):
+    mp.spawn(compare, args=(str(tmp_path),), nprocs=2)

@@ -1,0 +1,64 @@
+"""A fast form equals its literal form: outputs and all gradients."""
+import pytest
+import torch
+
+from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention
+
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
+
+
+def drawn(module: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
+    torch.manual_seed(0)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, 1. if parameter.ndim == 1 else 0., .3)
+    module.norm.running_mean.normal_()
+    module.norm.running_var.uniform_(.5, 2.)
+    return module.to(dtype)
+
+
+def results(forward, module, inputs) -> list[torch.Tensor]:
+    """Outputs, then the gradients of all inputs and parameters."""
+    leaves = [*inputs, *module.parameters()]
+    out = forward(*inputs)
+    weight = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
+    return [out, *torch.autograd.grad((out * weight).sum(), leaves)]
+
+
+def assert_equal(ours, literal, dtype) -> None:
+    for i, (one, other) in enumerate(zip(ours, literal, strict=True)):
+        scale = max(other.abs().max().item(), 1.)
+        # Gradients of weights sum over all pixels, in another order.
+        torch.testing.assert_close(one, other, rtol=0, atol=TOLERANCE[dtype] * scale * (5 if i else 1))
+
+
+CASES = pytest.mark.parametrize('size', [(2, 3), (5, 7), (16, 12)])
+
+
+@CASES
+@pytest.mark.parametrize('dtype', TOLERANCE)
+@pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+def test_light(size, dtype, frozen, memory_format):
+    module = drawn(LightLayerAttention(64), dtype)
+    module.norm.train(not frozen)
+    inputs = [torch.randn(3, 64, *size, dtype=dtype).to(memory_format=memory_format).requires_grad_()
+              for _ in range(2)]
+    assert_equal(results(module, module, inputs), results(module.forward_literal, module, inputs), dtype)
+
+
+@CASES
+@pytest.mark.parametrize('dtype', TOLERANCE)
+@pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
+@pytest.mark.parametrize('earlier', [0, 3])
+def test_base(size, dtype, frozen, earlier):
+    module = drawn(BaseLayerAttention(64), dtype)
+    module.norm.train(not frozen)
+    x, *values = (torch.randn(3, 64, *size, dtype=dtype).requires_grad_() for _ in range(1 + earlier))
+    keys = [torch.randn(3, 4, 16, dtype=dtype).requires_grad_() for _ in values]
+
+    def first_output(forward):
+        return lambda x, *rest: forward(x, list(zip(rest[:earlier], rest[earlier:])))[0]
+
+    inputs = [x, *keys, *values]
+    assert_equal(results(first_output(module), module, inputs), results(first_output(module.forward_literal), module,
+                                                                        inputs), dtype)

@@ -1,0 +1,41 @@
+"""The plain module, used without any mm config."""
+import pytest
+import torch
+
+from layeragg_mm.layers import RecurrentAggregation
+
+
+def drawn(**kwargs) -> RecurrentAggregation:
+    torch.manual_seed(0)
+    module = RecurrentAggregation(24, 8, widths=[6, 6], strides=[(1, 2), (1, 1)], zero_init=False, **kwargs)
+    for norm in module.norms:
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(.5, 2.)
+    return module.double().eval()
+
+
+@pytest.mark.parametrize('size', [(9, 7), (8, 6), (1, 1)])
+def test_an_update_is_its_equation_at_every_size(size):
+    module = drawn()
+    hidden = torch.randn(2, 8, *size, dtype=torch.float64)
+    half = [(side + 1) // 2 for side in size]
+    out = torch.randn(2, 24, *half, dtype=torch.float64)
+    pooled = torch.stack([hidden[..., 2 * i:2 * i + 2, 2 * j:2 * j + 2].mean((2, 3))
+                          for i in range(half[0]) for j in range(half[1])], -1).view(2, 8, *half)
+    expected = module.recur(torch.tanh(module.norms[0](pooled + module.project(out))))
+    torch.testing.assert_close(module.update(0, hidden, out), expected)
+
+
+def test_reading_is_one_convolution_of_the_concatenation():
+    module = drawn()
+    x, hidden = torch.randn(2, 5, 4, 4, dtype=torch.float64), torch.randn(2, 8, 4, 4, dtype=torch.float64)
+    conv1 = torch.nn.Conv2d(5, 6, 1, bias=False, dtype=torch.float64)
+    whole = torch.cat([conv1.weight, module.reads[1].weight], 1)
+    expected = torch.nn.functional.conv2d(torch.cat([x, hidden], 1), whole)
+    torch.testing.assert_close(conv1(x) + module.read(1, hidden), expected)
+
+
+def test_what_nothing_reads_has_no_parameters():
+    module = drawn(reads_first=False, updates_last=False)
+    assert sum(p.numel() for p in module.reads.parameters()) == 8 * 6
+    assert len(module.norms) == 1
