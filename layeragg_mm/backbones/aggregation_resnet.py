@@ -5,6 +5,7 @@ from mmdet.models.backbones.resnet import Bottleneck, ResNet
 from torch import Tensor, nn
 
 from ..checkpoints import ReleasedCheckpointMixin
+from ..layers.frozen_norm import apply_in_sequence, conv_norm
 from .building import one_of
 
 __all__ = ['AggregationBottleneck', 'AggregationResNet', 'BranchesMixin']
@@ -15,19 +16,17 @@ class BranchesMixin:
 
     def shortcut(self, x: Tensor) -> Tensor:
         """Return ``x``, downsampled and projected where the block does so."""
-        return x if self.downsample is None else self.downsample(x)
+        return x if self.downsample is None else apply_in_sequence(self.downsample, x)
 
-    def residual(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+    def residual(self, x: Tensor, first: Tensor | None = None) -> Tensor:
         """Return the convolutions' result, channel attention and other plugins included, before the sum.
 
-        ``added`` joins the result of the first convolution: what the block reads beside ``x``.
+        ``first`` is the first convolution's result, where the caller has it already.
         """
-        out = self.conv1(x)
-        if added is not None:
-            out = out + added
-        out = self._plugins(self.relu(self.norm1(out)), 1)
-        out = self._plugins(self.relu(self.norm2(self.conv2(out))), 2)
-        return self._plugins(self.norm3(self.conv3(out)), 3)
+        out = conv_norm(self.norm1, (self.conv1, x)) if first is None else self.norm1(first)
+        out = self._plugins(self.relu(out), 1)
+        out = self._plugins(self.relu(conv_norm(self.norm2, (self.conv2, out))), 2)
+        return self._plugins(conv_norm(self.norm3, (self.conv3, out)), 3)
 
     def _plugins(self, x: Tensor, position: int) -> Tensor:
         return self.forward_plugin(x, getattr(self, f'after_conv{position}_plugin_names')) if self.with_plugins else x
@@ -78,8 +77,8 @@ class AggregationResNet(ReleasedCheckpointMixin, ResNet):
 
     def stem_features(self, x: Tensor) -> Tensor:
         """Return the input of the first stage, at stride 4."""
-        x = self.stem(x) if self.deep_stem else self.relu(self.norm1(self.conv1(x)))
-        return self.maxpool(x)
+        layers = self.stem if self.deep_stem else (self.conv1, self.norm1, self.relu)
+        return self.maxpool(apply_in_sequence(layers, x))
 
     def train(self, mode: bool = True):
         super().train(mode)  # which returns nothing

@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.dla import translate_dla
 from ..layers.aggregation import BasicBlock, Bottleneck, Tree, conv2d
+from ..layers.frozen_norm import ConvSequential
 from .building import norm_builder, one_of
 
 __all__ = ['DLANet']
@@ -154,6 +155,6 @@ class DLANet(ReleasedCheckpointMixin, BaseModule):
 
 
 def _conv_layer(in_channels: int, out_channels: int, kernel_size: int, *, norm: Callable[[int], nn.Module],
-                stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
+                stride: int = 1) -> nn.Module:
+    return ConvSequential(
         conv2d(in_channels, out_channels, kernel_size, stride=stride), norm(out_channels), nn.ReLU(inplace=True))

@@ -27,7 +27,7 @@ class MRLABottleneck(AggregationBottleneck):
 
     def _forward(self, x: Tensor, history: tuple) -> tuple[Tensor, tuple]:
         shortcut = self.shortcut(x)
-        out = self.relu(self.residual(x) + shortcut)
+        out = self.relu(self.residual(x).add_(shortcut))
         if isinstance(self.mrla, LightLayerAttention):
             return self.mrla(out, shortcut), ()
         out, key_and_value = self.mrla(out, history)

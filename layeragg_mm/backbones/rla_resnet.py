@@ -1,11 +1,13 @@
 """ResNet and ResNeXt with recurrent layer aggregation: a small hidden state runs along the depth."""
 from mmdet.models.backbones.resnext import Bottleneck as ResNeXtBottleneck
+from mmengine.model import ModuleList
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ..checkpoints import translate_rla
 from ..layers import RecurrentAggregation
+from ..layers.rla import convs_of_one_map
 from .aggregation_resnet import AggregationBottleneck, AggregationResNet, BranchesMixin
 from .building import norm_builder
 
@@ -49,7 +51,7 @@ class RLAResNet(AggregationResNet):
                  zero_init_rla: bool = True,
                  **kwargs) -> None:
         super().__init__(depth, attention, **kwargs)
-        self.rla = nn.ModuleList(
+        self.rla = ModuleList(  # mmengine's, which initialises what is in it
             RecurrentAggregation(
                 stage[0].planes * stage[0].expansion,
                 rla_channels,
@@ -69,26 +71,31 @@ class RLAResNet(AggregationResNet):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs of the stages ``out_indices`` for images (N, 3, H, W)."""
-        x, hidden = self.stem_features(x), None
-        last = self.stages[max(self.out_indices)][-1]
+        x, hidden, before = self.stem_features(x), None, None
         outs = []
         for stage, aggregation in zip(self.stages[:max(self.out_indices) + 1], self.rla):
             for i, block in enumerate(stage):
-                arguments = block, aggregation, i, x, hidden, block is not last
+                arguments = block, x, hidden, before, (aggregation, i)
                 if self.with_cp and x.requires_grad:
                     x, hidden = checkpoint(self._step, *arguments, use_reentrant=False)
                 else:
                     x, hidden = self._step(*arguments)
+                before = aggregation, i
             outs.append(x)
         return tuple(outs[i] for i in self.out_indices)
 
     @staticmethod
-    def _step(block: nn.Module, aggregation: RecurrentAggregation, index: int, x: Tensor, hidden: Tensor | None,
-              update: bool) -> tuple[Tensor, Tensor | None]:
-        """Return output and hidden state after one block; no state after the last, where nothing reads it."""
-        residual = block.residual(x, aggregation.read(index, hidden))
-        out = block.relu(residual + block.shortcut(x))
-        return out, aggregation.update(index, hidden, out) if update else None
+    def _step(block: nn.Module, x: Tensor, hidden: Tensor | None, before: tuple | None, here: tuple):
+        """Return a block's output and the hidden state that it read, which the block before, ``before``, updates.
+
+        Update and block read the same ``x``; so the update is done here, and the state after the last block never.
+        """
+        first = None
+        if before is not None:
+            first, projected = convs_of_one_map(x, block.conv1, before[0].project)
+            hidden = before[0].update(before[1], hidden, projected)
+            first = here[0].read(here[1], hidden, first)
+        return block.relu(block.residual(x, first).add_(block.shortcut(x))), hidden
 
 
 @MODELS.register_module()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .deformable import DeformableConv2d
+from .frozen_norm import ConvSequential, conv_norm
 
 __all__ = ['BasicBlock', 'Bottleneck', 'IterativeAggregation', 'Root', 'Tree', 'UpAggregation',
            'bilinear_upsampling', 'conv2d']
@@ -60,8 +61,8 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Return the block's result; ``shortcut`` is ``x`` unless given (at the result's stride and channels)."""
         shortcut = x if shortcut is None else shortcut
-        out = self.relu(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(out)) + shortcut)
+        out = self.relu(conv_norm(self.bn1, (self.conv1, x)))
+        return self.relu(conv_norm(self.bn2, (self.conv2, out)).add_(shortcut))
 
 
 class Bottleneck(nn.Module):
@@ -100,9 +101,9 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Return the block's result; ``shortcut`` is ``x`` unless given (at the result's stride and channels)."""
         shortcut = x if shortcut is None else shortcut
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        return self.relu(self.bn3(self.conv3(out)) + shortcut)
+        out = self.relu(conv_norm(self.bn1, (self.conv1, x)))
+        out = self.relu(conv_norm(self.bn2, (self.conv2, out)))
+        return self.relu(conv_norm(self.bn3, (self.conv3, out)).add_(shortcut))
 
 
 class Root(nn.Module):
@@ -128,7 +129,7 @@ class Root(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, *children: Tensor) -> Tensor:
-        x = self.bn(self.conv(torch.cat(children, 1)))
+        x = conv_norm(self.bn, (self.conv, torch.cat(children, 1)))
         return self.relu(x + children[0] if self.residual else x)
 
 
@@ -188,7 +189,7 @@ class Tree(nn.Module):
             self.tree2 = Tree(depth - 1, block, out_channels, out_channels,
                               extra_channels=extra_channels + out_channels, **shared)
         else:
-            self.project = nn.Identity() if in_channels == out_channels else nn.Sequential(
+            self.project = nn.Identity() if in_channels == out_channels else ConvSequential(
                 conv2d(in_channels, out_channels, 1), norm(out_channels))
             self.tree1 = block(in_channels, out_channels, stride=stride, dilation=dilation, norm=norm)
             self.tree2 = block(out_channels, out_channels, dilation=dilation, norm=norm)
@@ -264,10 +265,10 @@ class IterativeAggregation(nn.Module):
         super().__init__()
         self.deformable = deformable
 
-        def layer(in_channels: int, kernel_size: int) -> nn.Sequential:
+        def layer(in_channels: int, kernel_size: int) -> nn.Module:
             conv = (DeformableConv2d(in_channels, out_channels) if deformable else
                     conv2d(in_channels, out_channels, kernel_size))
-            return nn.Sequential(conv, norm(out_channels), nn.ReLU(inplace=True))
+            return ConvSequential(conv, norm(out_channels), nn.ReLU(inplace=True))
 
         levels = range(len(in_channels))
         self.proj = nn.ModuleList(

@@ -1,9 +1,24 @@
-"""Frozen batch norm as the affine map that it is."""
+"""Frozen batch norm as the affine map that it is, and joined to the convolution before it."""
+from collections.abc import Iterable
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ['affine_of_frozen']
+__all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'apply_in_sequence', 'conv_norm']
+
+
+class Affine(nn.Module):
+    """A frozen norm reduced to what it computes, ``s z + b``, with s and b (C,) as parameters weight and bias."""
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(scale.detach())
+        self.bias = nn.Parameter(shift.detach())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.bias[:, None, None], self.weight[:, None, None], x)
 
 
 def affine_of_frozen(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
@@ -12,7 +27,54 @@ def affine_of_frozen(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     A batch norm in evaluation mode uses its running statistics, as detectors train it (``norm_eval=True``): then
     ``s = weight / sqrt(running_var + eps)``, ``b = bias - s * running_mean``. Gradients reach weight and bias.
     """
+    if isinstance(norm, Affine):
+        return norm.weight, norm.bias
     if not isinstance(norm, _BatchNorm) or norm.training or norm.running_mean is None:
         return None
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     return scale, norm.bias - scale * norm.running_mean
+
+
+def map_is_larger(conv: nn.Module, x: Tensor) -> bool:
+    """Whether ``conv(x)``, of a plain convolution, has more elements than the convolution's weights."""
+    return type(conv) is nn.Conv2d and x[:, 0].numel() > conv.weight[0].numel() * conv.stride[0] * conv.stride[1]
+
+
+def conv_norm(norm: nn.Module, *branches: tuple[nn.Module, Tensor], added: Tensor | None = None) -> Tensor:
+    """Return ``norm(conv_1(x_1) + conv_2(x_2) + ... + added)`` for branches ``(conv_i, x_i)``.
+
+    Where the norm is frozen, ``s (W_i x_i + c_i + added) + b = (s W_i) x_i + (s c_i + b) + s added``: the norm is a
+    product with the weights. The map before the norm is not written, read once more, and kept for the backward pass;
+    autograd finds the norm's gradients through the weights. This is done where the map is larger than the weights.
+    """
+    affine = affine_of_frozen(norm) if all(map(map_is_larger, *zip(*branches))) else None
+    if affine is None:
+        out = reduce(Tensor.add_, (conv(x) for conv, x in branches))
+        return norm(out if added is None else out.add_(added))
+    scale, bias = affine
+    for conv, _ in branches:
+        if conv.bias is not None:
+            bias = torch.addcmul(bias, scale, conv.bias)
+    out = reduce(Tensor.add_, (
+        conv._conv_forward(x, scale[:, None, None, None] * conv.weight, None if i else bias)
+        for i, (conv, x) in enumerate(branches)))
+    return out if added is None else out.addcmul_(scale[:, None, None], added)
+
+
+def apply_in_sequence(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
+    """Apply layers one after another, a frozen norm together with the convolution before it (:func:`conv_norm`)."""
+    layers = list(layers)
+    while layers:
+        layer = layers.pop(0)
+        if layers and isinstance(layers[0], _BatchNorm):
+            x = conv_norm(layers.pop(0), (layer, x))
+        else:
+            x = layer(x)
+    return x
+
+
+class ConvSequential(nn.Sequential):
+    """A Sequential that joins frozen norms to the convolutions before them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return apply_in_sequence(self, x)

@@ -63,6 +63,31 @@ class LayerAttention(nn.Module):
         return weight.repeat_interleave(self.channels_per_head, 1)[:, :, None, None]
 
 
+class ScaledSum(torch.autograd.Function):
+    """``y + scale * z``, in place of ``y``: maps (N, C, H, W) and (C, 1, 1) or (N, C, 1, 1).
+
+    The scale's gradient is a dot product of two maps, for which autograd would write a third.
+    """
+
+    @staticmethod
+    def forward(ctx, y: Tensor, scale: Tensor, z: Tensor) -> Tensor:
+        ctx.mark_dirty(y)
+        ctx.save_for_backward(scale, z)
+        return y.addcmul_(scale, z)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        scale, z = ctx.saved_tensors
+        n, c = z.shape[:2]
+        dot = torch.bmm(grad.reshape(n * c, 1, -1), z.to(grad.dtype).reshape(n * c, -1, 1)).view(n, c, 1, 1)
+        return grad, dot.sum_to_size(scale.shape), grad * scale
+
+
+def scaled_sum(y: Tensor, scale: Tensor, z: Tensor) -> Tensor:
+    """Return ``y + scale * z``; ``y`` may be overwritten. torch.compile makes one pass of the plain form itself."""
+    return torch.addcmul(y, scale, z) if torch.compiler.is_compiling() else ScaledSum.apply(y, scale, z)
+
+
 class LightLayerAttention(LayerAttention):
     r"""MRLA-light: a block's output attends to all earlier layers through the block's shortcut (section 3.3).
 
@@ -110,17 +135,21 @@ class LightLayerAttention(LayerAttention):
         return self.per_channel(((query * key).sum(-1) / math.sqrt(self.channels_per_head)).sigmoid())
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        affine = self.frozen_affine()
-        if affine is None or not x.is_contiguous():
+        if not (x.is_contiguous() and shortcut.is_contiguous()):
             return self.forward_literal(x, shortcut)
-        # With norm(z) = s z + b, the output is ((s a W_v + identity) * x + b) + s lambda o: one depthwise convolution,
-        # whose kernels are each image's own, so that images count as channels; and one more pass for o.
-        scale, shift = affine
+        # a v = (a W_v) * x is one depthwise convolution whose kernels are each image's own: images count as channels.
+        # With a frozen norm, s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o.
         n, c, h, w = x.shape
-        kernels = self.attention(x) * (scale[:, None, None] * self.value.weight[:, 0])
-        kernels = kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))
-        out = F.conv2d(x.view(1, n * c, h, w), kernels.view(n * c, 1, 3, 3), shift.repeat(n), padding=1, groups=n * c)
-        return torch.addcmul(out.view(n, c, h, w), scale[:, None, None] * self.shortcut_scale, shortcut)
+        kernels, bias, shortcut_scale = self.attention(x)[..., None] * self.value.weight, None, self.shortcut_scale
+        affine = self.frozen_affine()
+        if affine is not None:
+            scale, shift = affine
+            kernels = scale[:, None, None, None] * kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))
+            bias = shift.repeat(n)
+            shortcut_scale = scale[:, None, None] * shortcut_scale
+        out = F.conv2d(x.view(1, n * c, h, w), kernels.flatten(0, 1), bias, padding=1, groups=n * c)
+        out = scaled_sum(out, shortcut_scale.repeat(n, 1, 1), shortcut.view(1, n * c, h, w)).view(n, c, h, w)
+        return out if affine is not None else x + self.drop_path(self.norm(out))
 
     def forward_literal(self, x: Tensor, shortcut: Tensor) -> Tensor:
         """The equation as it stands, which the fast form equals."""
@@ -172,17 +201,16 @@ class BaseLayerAttention(LayerAttention):
         """Return the output and this block's (key, value); ``history`` holds those of the blocks before it."""
         weights, keys, values = self.attention(x, history)
         affine = self.frozen_affine()
-        if affine is None or not isinstance(self.act, nn.Identity):
-            attended = weights[0] * values[0]
-            for weight, value in zip(weights[1:], values[1:]):
-                attended = torch.addcmul(attended, weight, value)
-            out = x + self.drop_path(self.act(self.norm(attended)))
-        else:
-            # With norm(z) = s z + b, the output is x + b + sum_s (s a_s) v_s.
+        folded = affine is not None and isinstance(self.act, nn.Identity)
+        if folded:  # with norm(z) = s z + b, the output is b + sum_s (s a_s) v_s + x
             scale, shift = (value[:, None, None] for value in affine)
-            out = x + shift
-            for weight, value in zip(weights, values):
-                out = torch.addcmul(out, scale * weight, value)
+            weights = [scale * weight for weight in weights]
+            out = torch.addcmul(shift, weights[0], values[0])
+        else:
+            out = weights[0] * values[0]
+        for weight, value in zip(weights[1:], values[1:]):
+            out = scaled_sum(out, weight, value)
+        out = out.add_(x) if folded else x + self.drop_path(self.act(self.norm(out)))
         return out, (keys[-1], values[-1])
 
     def attention(self, x: Tensor, history: Sequence[tuple[Tensor, Tensor]]):

@@ -1,6 +1,7 @@
 """Recurrent layer aggregation (RLA, NeurIPS 2021, arXiv 2110.11852) as a plain torch module."""
 from collections.abc import Callable, Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,14 +11,13 @@ __all__ = ['RecurrentAggregation']
 class RecurrentAggregation(nn.Module):
     r"""The hidden state of one stage: what its blocks read from it, and how they update it (section 3.2, figure 2).
 
-    Block i with input x and hidden state h adds ``read`` to the result of its first convolution; this equals one
+    Block i with input x and hidden state h adds ``W_i h`` to the result of its first convolution; this equals one
     convolution of ``concat(x, h)`` without the copy. With x' the block's output and h' the state, average pooled where
     the block downsamples,
 
     .. math::
 
-        \mathrm{read}_i(h) &= W_i h \\
-        \mathrm{update}_i(h, x') &= R * \tanh(\mathrm{norm}_i(h' + O x'))
+        h \leftarrow R * \tanh(\mathrm{norm}_i(h' + O x'))
 
     ``O`` (1x1) and ``R`` (3x3) are shared by all blocks of the stage, ``W_i`` and the norms are each block's own. The
     state has ``hidden_channels`` channels and is zero at first (None here): a block that reads or updates nothing
@@ -68,16 +68,28 @@ class RecurrentAggregation(nn.Module):
             for weight in self.reads.parameters():
                 nn.init.zeros_(weight)
 
-    def read(self, index: int, hidden: Tensor | None) -> Tensor | None:
-        """Return what block ``index`` adds to its first convolution, or None while the state is zero."""
-        return None if hidden is None else self.reads[index](hidden)
+    def read(self, index: int, hidden: Tensor, out: Tensor) -> Tensor:
+        """Return the result of block ``index``'s first convolution, ``out`` without the state, with the state."""
+        return self.reads[index](hidden).add_(out)
 
-    def update(self, index: int, hidden: Tensor | None, out: Tensor) -> Tensor:
-        """Return the state after block ``index``, whose output is ``out``."""
-        projected = self.project(out)
+    def update(self, index: int, hidden: Tensor | None, projected: Tensor) -> Tensor:
+        """Return the state after block ``index``; ``projected`` is ``O x'``."""
         if hidden is not None:
             if self.strides[index] > 1:
                 # Rounds odd sizes up, as the block's strided convolution does.
                 hidden = F.avg_pool2d(hidden, self.strides[index], ceil_mode=True, count_include_pad=False)
             projected = projected + hidden
-        return self.recur(self.norms[index](projected).tanh())
+        return self.recur(self.norms[index](projected).tanh_())
+
+
+def convs_of_one_map(x: Tensor, *convs: nn.Module) -> tuple[Tensor, ...]:
+    """Return the results of several convolutions of ``x``.
+
+    Plain 1x1 convolutions are one, with all their weights: it reads ``x``, and adds to its gradient, once.
+    """
+    if any(type(conv) is not nn.Conv2d or conv.kernel_size != (1, 1) or conv.stride != (1, 1) or conv.groups > 1
+           for conv in convs):
+        return tuple(conv(x) for conv in convs)
+    biases = [conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias for conv in convs]
+    bias = None if all(conv.bias is None for conv in convs) else torch.cat(biases)
+    return F.conv2d(x, torch.cat([conv.weight for conv in convs]), bias).split([len(bias) for bias in biases], 1)

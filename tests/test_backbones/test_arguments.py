@@ -72,6 +72,17 @@ def test_drop_path_rises_with_depth_and_drops_whole_images():
     assert 10 < kept.sum() < 54
 
 
+@pytest.mark.parametrize('backbone, added', [
+    (dict(type='MRLAResNet', depth=50), 'mrla.norm.weight'),
+    (dict(type='RLAResNet', depth=50), '.reads.'),
+])
+def test_default_starts_read_nothing(backbone, added):
+    model = MODELS.build(backbone)
+    model.init_weights()
+    weights = [weight for name, weight in model.named_parameters() if added in name]
+    assert weights and not any(weight.any() for weight in weights)
+
+
 def test_published_starts():
     model = MODELS.build(dict(type='MRLAResNet', depth=50, zero_init_mrla=False))
     model.init_weights()

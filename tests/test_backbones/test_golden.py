@@ -43,9 +43,9 @@ def test_hidden_state_of_rla(name):
                                if key.startswith('stage_bns.3.2.')})
     aggregation.norms.append(last_norm)
     seen = {}
-    aggregation.reads[2].register_forward_hook(lambda module, inputs, output: seen.update(hidden=inputs[0]))
+    aggregation.recur.register_forward_hook(lambda module, inputs, output: seen.update(hidden=output))
     *_, out = model(golden.image(description['input']))
-    hidden = aggregation.update(2, seen['hidden'], out)
+    hidden = aggregation.update(2, seen['hidden'], aggregation.project(out))
     golden.check(hidden, description['outputs']['hidden'], TOLERANCE)
 
 

@@ -23,7 +23,7 @@ def test_an_update_is_its_equation_at_every_size(size):
     pooled = torch.stack([hidden[..., 2 * i:2 * i + 2, 2 * j:2 * j + 2].mean((2, 3))
                           for i in range(half[0]) for j in range(half[1])], -1).view(2, 8, *half)
     expected = module.recur(torch.tanh(module.norms[0](pooled + module.project(out))))
-    torch.testing.assert_close(module.update(0, hidden, out), expected)
+    torch.testing.assert_close(module.update(0, hidden, module.project(out)), expected)
 
 
 def test_reading_is_one_convolution_of_the_concatenation():
@@ -32,7 +32,7 @@ def test_reading_is_one_convolution_of_the_concatenation():
     conv1 = torch.nn.Conv2d(5, 6, 1, bias=False, dtype=torch.float64)
     whole = torch.cat([conv1.weight, module.reads[1].weight], 1)
     expected = torch.nn.functional.conv2d(torch.cat([x, hidden], 1), whole)
-    torch.testing.assert_close(conv1(x) + module.read(1, hidden), expected)
+    torch.testing.assert_close(module.read(1, hidden, conv1(x)), expected)
 
 
 def test_what_nothing_reads_has_no_parameters():
