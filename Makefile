@@ -1,4 +1,5 @@
 # make demo     set up, make a small data set, train Mask R-CNN with an MRLA-ResNet-50 on it, score it, draw pictures
+# make demo-seg the same for semantic segmentation, with DLA-34 and IDA upsampling
 # make test     set up, lint, run the test suite
 # make venv     set up only
 #
@@ -29,11 +30,14 @@ BASE_PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; d
 	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: demo test lint venv check-python
+.PHONY: demo demo-seg test lint venv check-python
 .DELETE_ON_ERROR:
 
 demo: $(READY)
 	$(PYTHON) tools/demo.py $(DEMO_ARGS)
+
+demo-seg: $(READY)
+	$(PYTHON) tools/demo_seg.py $(DEMO_ARGS)
 
 # Two processes with a thread each: two threads that share two cores with another process wait for each other.
 test: lint

@@ -56,5 +56,7 @@ def _teach(config_class) -> None:
                                     f'its configs: {", ".join(sorted(p.name for p in path.parent.glob("*.py")))}')
         return str(path), None  # no scope: our configs name theirs themselves
 
+    # mmengine looks for mmseg under the name of its distribution, which the maintained fork's is not.
+    sys.modules['mmengine.config.utils'].MODULE2PACKAGE['mmseg'] = 'mmseg'
     resolve_with_scope.knows_layeragg_mm = True
     config_class._get_cfg_path = staticmethod(resolve_with_scope)

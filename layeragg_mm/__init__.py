@@ -11,9 +11,10 @@ from .version import __version__
 check_stack()
 layeragg_mm_scope.install()
 
-from . import backbones, engine, layers, necks  # noqa: E402  (registers; needs the checked stack)
+from . import backbones, detectors, engine, layers, necks  # noqa: E402  (registers; needs the checked stack)
 from .checkpoints.training_state import allow_training_state  # noqa: E402
+from .fusion import fuse  # noqa: E402
 
 allow_training_state()
 
-__all__ = ['__version__', 'backbones', 'engine', 'layers', 'necks']
+__all__ = ['__version__', 'backbones', 'detectors', 'engine', 'fuse', 'layers', 'necks']

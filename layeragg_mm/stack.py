@@ -1,33 +1,40 @@
-"""Which mm libraries this package works with, checked once at import."""
+"""Which mm libraries this package works with, checked once at import: mmseg by what needs it."""
 from importlib import import_module
 
 import torch
 from packaging.version import Version
 
-__all__ = ['check_stack']
+__all__ = ['check_package', 'check_stack']
 
 # package: (lowest version that works, first version that does not)
-SUPPORTED = {'mmengine': ('0.10', '1'), 'mmcv': ('2.0.1', '3'), 'mmdet': ('3.3', '4')}
+SUPPORTED = {'mmengine': ('0.10', '1'), 'mmcv': ('2.0.1', '3'), 'mmdet': ('3.3', '4'), 'mmseg': ('1.2', '2')}
+NEEDED_BY_ALL = ('mmengine', 'mmcv', 'mmdet')
 REMEDY = ('Install a stack that fits, with torch in place: pip install "setuptools<81" wheel ninja numpy, then '
           'pip install --no-build-isolation "layeragg-mm[onedl]"')
 
 
 def check_stack() -> None:
     """Raise one ImportError that says what was found and how to mend it, unless the installed mm libraries fit."""
-    for name, (lowest, first_unfit) in SUPPORTED.items():
-        needed = f'layeragg_mm needs {name} >={lowest}, <{first_unfit}'
-        try:
-            found = import_module(name).__version__
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise
-            raise ImportError(f'{needed}, found none.\n{REMEDY}') from error
-        except AssertionError as error:  # how mmdet refuses the installed mmcv or mmengine
-            raise ImportError(f'{needed}, found one that refuses its companions: {error}\n{REMEDY}') from error
-        if not Version(lowest) <= Version(found) < Version(first_unfit):
-            raise ImportError(f'{needed}, found {name} {found}.\n{REMEDY}')
+    for name in NEEDED_BY_ALL:
+        check_package(name)
     try:
         import_module('mmcv.ops')
     except ImportError as error:  # mmcv-lite, or ops compiled against another torch
         raise ImportError(f'layeragg_mm needs mmcv with its compiled ops, found one without, or one compiled for '
                           f'another torch than {torch.__version__}: {error}\n{REMEDY}') from error
+
+
+def check_package(name: str) -> None:
+    """Raise such an ImportError unless the mm library ``name`` is installed in a version that works."""
+    lowest, first_unfit = SUPPORTED[name]
+    needed = f'layeragg_mm needs {name} >={lowest}, <{first_unfit}'
+    try:
+        found = import_module(name).__version__
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ImportError(f'{needed}, found none.\n{REMEDY}') from error
+    except AssertionError as error:  # how mmdet refuses the installed mmcv or mmengine
+        raise ImportError(f'{needed}, found one that refuses its companions: {error}\n{REMEDY}') from error
+    if not Version(lowest) <= Version(found) < Version(first_unfit):
+        raise ImportError(f'{needed}, found {name} {found}.\n{REMEDY}')

@@ -1,9 +1,15 @@
 """What several tests share: a small data set, the tools as functions."""
 import importlib.util
+import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import street_scenes
+from mmdet.datasets import CocoDataset
+from mmdet.visualization import DetLocalVisualizer
+from mmseg.visualization import SegLocalVisualizer
 
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.datasets import make_digit_scenes
@@ -21,6 +27,48 @@ def digits(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope='session')
+def coco(digits, tmp_path_factory) -> Path:
+    """The same scenes under COCO's file names and with its 80 classes; tests must not change it."""
+    folder = tmp_path_factory.mktemp('data') / 'coco'
+    (folder / 'annotations').mkdir(parents=True)
+    for split in ('train', 'val'):
+        content = json.loads((digits / f'annotations/instances_{split}.json').read_bytes())
+        content['categories'] = [dict(id=i, name=name) for i, name in enumerate(CocoDataset.METAINFO['classes'], 1)]
+        (folder / f'annotations/instances_{split}2017.json').write_text(json.dumps(content))
+        shutil.copytree(digits / split, folder / f'{split}2017')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def semantic_digits(tmp_path_factory) -> Path:
+    """A small DigitScenes data set with label maps; tests must not change it, nor the three that follow."""
+    folder = tmp_path_factory.mktemp('data') / 'digits'
+    make_digit_scenes(folder, train=8, val=2, size=64, semantic=True)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def camvid(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('camvid')
+    street_scenes.make_camvid(folder)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def cityscapes(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('cityscapes')
+    street_scenes.make_cityscapes(folder)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def bsds(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('bsds')
+    street_scenes.make_bsds(folder)
+    return folder
+
+
 @pytest.fixture
 def run(monkeypatch):
     """Run a tool in this process: ``run('train', *arguments)`` returns its exit code (0 if it ends well)."""
@@ -30,6 +78,8 @@ def run(monkeypatch):
         tool = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(tool)
         monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
+        for visualizer in (DetLocalVisualizer, SegLocalVisualizer):
+            visualizer._instance_dict.clear()  # the one of an earlier run would write to that run's folder
         try:
             run_tool(tool.main)
         except SystemExit as stop:
@@ -37,3 +87,11 @@ def run(monkeypatch):
         return 0
 
     return call
+
+
+def refused(run, capsys, *arguments) -> str:
+    """Run a tool that must refuse its input: exit code 2 and two lines. Return them."""
+    assert run(*arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()[-2:]
+    assert lines[0].startswith('error: ')
+    return '\n'.join(lines)

@@ -15,9 +15,12 @@ def main() -> None:
     parser.add_argument('--size', type=int, default=128,
                         help='height and width of a scene in pixels, 64 or more (%(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='0 or more (%(default)s)')
+    parser.add_argument('--semantic', action='store_true', help='also write label maps for semantic segmentation')
+    parser.add_argument('--hard', action='store_true',
+                        help='small and large digits, clutter, occlusion, distractors; --size 128 or more')
     args = parser.parse_args()
     make_digit_scenes(
-        args.out, args.train, args.val, args.size, args.seed,
+        args.out, args.train, args.val, args.size, args.seed, args.semantic, args.hard,
         track=lambda scenes: track(scenes, description='scenes'))
     print(f'{args.out}: {args.train} training and {args.val} validation scenes')
 

@@ -1,55 +1,71 @@
-"""Train a detector: python tools/train.py configs/mask_rcnn_mrla_r50.py --data-root /data/coco"""
+"""Train a detector or segmentor: python tools/train.py configs/mask_rcnn_mrla_r50.py --data-root /data/coco"""
 import argparse
 import sys
 
 from mmdet.utils import setup_cache_size_limit_of_dynamo
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import find_latest_checkpoint
 
 import layeragg_mm  # noqa: F401  (registers)
-from layeragg_mm.engine import InvalidLossError, add_config_arguments, check_training, load_config
-from layeragg_mm.errors import InputError, run_tool
+from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
+from layeragg_mm.engine import (
+    add_config_arguments,
+    check_training,
+    join_processes_without_gpu,
+    load_config,
+    naming_images,
+    protect_training,
+    resume,
+    scale_lr_automatically,
+    use_amp,
+)
+from layeragg_mm.errors import run_tool
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add_config_arguments(parser)
-    parser.add_argument('--amp', action='store_true', help='train with automatic mixed precision')
+    parser.add_argument('--amp', action='store_true',
+                        help='train with automatic mixed precision: bfloat16 where the GPU has it, else float16')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate by the real batch size over auto_scale_lr.base_batch_size')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-                        help='resume from a checkpoint; without one, from the latest in the work dir')
+                        help='resume from a checkpoint; without one, from the last whole one in the work dir, if any')
+    parser.add_argument('--skip-bad-images', action='store_true',
+                        help='train without the images that cannot be read, and list them at the end')
     return parser.parse_args()
 
 
-def main() -> None:
-    args = parse_args()
-    cfg = load_config(args)
-    if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.loss_scale = 'dynamic'
-    if args.auto_scale_lr:
-        if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
-            raise InputError(f'--auto-scale-lr: {args.config} has no auto_scale_lr.base_batch_size',
-                             'Add auto_scale_lr=dict(base_batch_size=N), N being the batch size that its lr is for.')
-        cfg.auto_scale_lr.enable = True
-    if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='StopOnInvalidLossHook')]
-    check_training(cfg)
-
+def train(cfg: Config) -> None:
     setup_cache_size_limit_of_dynamo()
-    runner = Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg)
     try:
         runner.train()
-    except InvalidLossError as error:
-        sys.exit(f'error: {error}\nLower the learning rate or look at these images, then go on with --resume.')
     except KeyboardInterrupt:
         last = find_latest_checkpoint(runner.work_dir)
         print(f'\nInterrupted at iteration {runner.iter}; '
               + (f'last checkpoint: {last} (go on with --resume)' if last else 'no checkpoint was written yet'),
               file=sys.stderr)
         sys.exit(130)
+
+
+def main() -> None:
+    args = parse_args()
+    if args.trust_checkpoint:
+        trust_checkpoints()
+    cfg = load_config(args)
+    if args.amp:
+        use_amp(cfg)
+    if args.auto_scale_lr:
+        scale_lr_automatically(cfg)
+    if args.resume is not None or cfg.get('resume'):
+        resume(cfg, args.resume or cfg.get('load_from') or 'auto')
+    protect_training(cfg)
+    with plain_checkpoints(), naming_images(cfg, skip=args.skip_bad_images):
+        check_training(cfg)
+        join_processes_without_gpu(cfg)
+        train(cfg)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,6 @@
 """ResNet and ResNeXt with recurrent layer aggregation: a small hidden state runs along the depth."""
+import torch
+import torch.nn.functional as F
 from mmdet.models.backbones.resnext import Bottleneck as ResNeXtBottleneck
 from mmengine.model import ModuleList
 from mmengine.registry import MODELS
@@ -96,6 +98,16 @@ class RLAResNet(AggregationResNet):
             hidden = before[0].update(before[1], hidden, projected)
             first = here[0].read(here[1], hidden, first)
         return block.relu(block.residual(x, first).add_(block.shortcut(x))), hidden
+
+    @staticmethod
+    def _step_literal(block: nn.Module, x: Tensor, hidden: Tensor | None, before: tuple | None, here: tuple):
+        """The published step, which the fast one equals: the first convolution reads ``concat(x, h)``."""
+        first = None
+        if before is not None:
+            hidden = before[0].update(before[1], hidden, before[0].project(x))
+            weight = torch.cat([block.conv1.weight, here[0].reads[here[1]].weight], 1)
+            first = F.conv2d(torch.cat([x, hidden], 1), weight, stride=block.conv1.stride)
+        return block.relu(block.residual(x, first) + block.shortcut(x)), hidden
 
 
 @MODELS.register_module()

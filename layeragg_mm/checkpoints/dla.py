@@ -3,7 +3,7 @@ import re
 
 from torch import Tensor
 
-__all__ = ['translate_dla', 'translate_ida_up']
+__all__ = ['translate_dla', 'translate_dla_segmentor', 'translate_ida_up']
 
 
 def translate_dla(state: dict[str, Tensor], num_levels: int = 6) -> dict[str, Tensor]:
@@ -57,4 +57,28 @@ def translate_ida_up(state: dict[str, Tensor]) -> dict[str, Tensor]:
         for pattern, replacement in _RENAMES:
             key = pattern.sub(replacement, key)
         translated[key] = value
+    return translated
+
+
+_PARTS = {'base.': 'backbone.', 'dla_up.': 'neck.dla_up.', 'fc.0.': 'decode_head.conv_seg.', 'up.': 'decode_head.up.'}
+
+
+def translate_dla_segmentor(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a whole DLA segmentation network with its parts under MMSegmentation's names; ours pass unchanged.
+
+    =============  =========================
+    released       here
+    =============  =========================
+    ``base``       ``backbone``
+    ``dla_up``     ``neck.dla_up``
+    ``fc.0``       ``decode_head.conv_seg``
+    ``up``         ``decode_head.up``
+    =============  =========================
+
+    What lies inside ``base`` and ``dla_up``, backbone and neck translate themselves.
+    """
+    translated = {}
+    for key, value in state.items():
+        part = next((part for part in _PARTS if key.startswith(part)), '')
+        translated[_PARTS.get(part, '') + key.removeprefix(part)] = value
     return translated

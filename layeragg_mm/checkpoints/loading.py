@@ -1,18 +1,18 @@
-"""The door through which every checkpoint enters a backbone."""
+"""The door through which every checkpoint enters a backbone, and a whole model that is to be tested."""
+import copy
 import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable
 
 from mmengine.logging import print_log
-from torch import Tensor
+from mmengine.registry import MODELS
+from mmengine.runner import CheckpointLoader, load_state_dict
+from torch import Tensor, nn
 
-from ..errors import InputError
+from .reading import CheckpointError, plain_checkpoints
 
-__all__ = ['CheckpointError', 'ReleasedCheckpointMixin']
-
-
-class CheckpointError(InputError, RuntimeError):
-    """A checkpoint does not fit the network that it is loaded into."""
+__all__ = ['ReleasedCheckpointMixin']
 
 
 class ReleasedCheckpointMixin:
@@ -44,6 +44,11 @@ class ReleasedCheckpointMixin:
     def translate_released(state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return ``state`` with released names replaced by ours; ours pass unchanged."""
         return state
+
+    def init_weights(self) -> None:
+        """Initialise as ``init_cfg`` says; a ``Pretrained`` file that would run code when loaded is refused."""
+        with plain_checkpoints():
+            super().init_weights()
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
         state = {key[len(prefix):]: state_dict.pop(key)
@@ -103,3 +108,27 @@ def _component(key: str) -> str:
 def _some(keys: Iterable[str], most: int = 6) -> str:
     keys = list(keys)
     return ', '.join(keys[:most]) + (f' and {len(keys) - most} more' if len(keys) > most else '')
+
+
+def check_fit(model: dict, path: str) -> None:
+    """Raise a :class:`CheckpointError` unless the checkpoint ``path`` fits ``model``, a config's, as a whole."""
+    load_whole(MODELS.build(copy.deepcopy(model)), path)
+
+
+def load_whole(network: nn.Module, path: str) -> None:
+    """Load the checkpoint ``path`` (file or address) into ``network``; it must hold all of its weights and no others.
+
+    mmengine loads what fits and goes on, so that the checkpoint of another detector would be tested with random heads.
+
+    Raises:
+        CheckpointError: it does not.
+    """
+    state = _unpack(CheckpointLoader.load_checkpoint(path, map_location='cpu'), ())
+    try:
+        load_state_dict(network, state, strict=True)
+    except RuntimeError as error:
+        detail = error.what if isinstance(error, CheckpointError) else textwrap.shorten(str(error), 400)
+        raise CheckpointError(
+            f'{path} does not fit {type(network).__name__}: {detail}',
+            'Give the checkpoint of this very network (detector, backbone, classes), or the config that it is for.'
+        ) from error

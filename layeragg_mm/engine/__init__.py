@@ -1,9 +1,17 @@
-"""What surrounds a training run: configs, checks at the door, hooks."""
+"""What surrounds a training run: configs, checks at the door, loops and hooks that survive what happens to it."""
+from .checkpointing import ResumableCheckpointHook, find_checkpoint, resume
 from .config import add_config_arguments, load_config, set_data_root
+from .distributed import any_process, join_processes_without_gpu
 from .door import check_testing, check_training
-from .hooks import InvalidLossError, ProgressBarHook, StopOnInvalidLossHook
+from .hooks import FuseHook, InvalidLossError, ProgressBarHook, StopOnInvalidLossHook
+from .images import LoadReadableImage, UnreadableImageError, naming_images
+from .loops import ResumableEpochLoop, ResumableIterLoop
+from .training import protect_training, scale_lr_automatically, use_amp
 
 __all__ = [
-    'InvalidLossError', 'ProgressBarHook', 'StopOnInvalidLossHook', 'add_config_arguments', 'check_testing',
-    'check_training', 'load_config', 'set_data_root'
+    'FuseHook', 'InvalidLossError', 'LoadReadableImage', 'ProgressBarHook', 'ResumableCheckpointHook',
+    'ResumableEpochLoop', 'ResumableIterLoop', 'StopOnInvalidLossHook', 'UnreadableImageError',
+    'add_config_arguments', 'any_process', 'check_testing', 'check_training', 'find_checkpoint',
+    'join_processes_without_gpu', 'load_config', 'naming_images', 'protect_training', 'resume',
+    'scale_lr_automatically', 'set_data_root', 'use_amp'
 ]

@@ -8,19 +8,34 @@ from mmengine.config import Config, ConfigDict, DictAction
 
 from ..errors import InputError
 
-__all__ = ['add_config_arguments', 'load_config', 'set_data_root', 'walk']
+__all__ = [
+    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'load_config', 'read_config',
+    'set_data_root', 'walk'
+]
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that MMDetection's tools have in common, and ``--data-root``."""
-    parser.add_argument('config', help='config file')
+    """Add the arguments that MMDetection's train and test tools have in common, and ``--data-root``."""
+    add_reading_arguments(parser)
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and metrics; default work_dirs/CONFIG_NAME')
-    parser.add_argument('--data-root', help='folder of the data, in place of the data_root that the config names')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override settings of the config, e.g. train_dataloader.batch_size=4')
+    parser.add_argument('--trust-checkpoint', action='store_true',
+                        help='load checkpoints that could run code: only where you know what is in the file')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     # torch's launchers pass one or the other.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of :func:`read_config`: of a tool that reads a config and runs no training with it."""
+    parser.add_argument('config', help='config file')
+    add_override_arguments(parser)
+
+
+def add_override_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what changes a config."""
+    parser.add_argument('--data-root', help='folder of the data, in place of the data_root that the config names')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override settings of the config, e.g. train_dataloader.batch_size=4')
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -30,24 +45,39 @@ def load_config(args: argparse.Namespace) -> Config:
         InputError: the file is missing or no valid config, or an override does not fit it.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = read_config(args.config, args.data_root, args.cfg_options)
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
+    return cfg
+
+
+def read_config(path: str, data_root: str | None = None, cfg_options: dict | None = None) -> Config:
+    """Return the config of a file, or a package's own (``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py``).
+
+    Args:
+        path: of the config.
+        data_root: replaces the config's, see :func:`set_data_root`.
+        cfg_options: overrides by dotted key.
+
+    Raises:
+        InputError: the file is missing or no valid config, or an override does not fit it.
+    """
     try:
-        cfg = Config.fromfile(args.config)
+        cfg = Config.fromstring(f'_base_ = {path!r}', '.py') if '::' in path else Config.fromfile(path)
     except FileNotFoundError as error:
         raise InputError(f'config file not found: {error}',
                          'Check the path of the config and of its _base_.') from error
     except (SyntaxError, OSError, KeyError, ValueError, TypeError, NameError, AssertionError) as error:
-        raise InputError(f'{args.config} is no valid config: {type(error).__name__}: {error}',
+        raise InputError(f'{path} is no valid config: {type(error).__name__}: {error}',
                          'Mend the config file.') from error
-    if args.cfg_options is not None:
+    if cfg_options is not None:
         try:
-            cfg.merge_from_dict(args.cfg_options)
+            cfg.merge_from_dict(cfg_options)
         except (KeyError, TypeError, ValueError, AssertionError) as error:
-            raise InputError(f'--cfg-options does not fit {args.config}: {error}',
+            raise InputError(f'--cfg-options does not fit {path}: {error}',
                              'Name keys that the config has, and values of their type.') from error
-    if args.data_root is not None:
-        set_data_root(cfg, args.data_root)
-    cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
+    if data_root is not None:
+        set_data_root(cfg, data_root)
     return cfg
 
 

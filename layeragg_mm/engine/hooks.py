@@ -1,23 +1,32 @@
 """Hooks of the training loop."""
 import atexit
 import logging
+import sys
 
 import torch
+from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner, find_latest_checkpoint
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ['InvalidLossError', 'ProgressBarHook', 'StopOnInvalidLossHook']
+from ..errors import RunError
+from ..fusion import fuse
+from .distributed import any_process
+
+__all__ = ['FuseHook', 'InvalidLossError', 'ProgressBarHook', 'StopOnInvalidLossHook']
 
 
-class InvalidLossError(RuntimeError):
+class InvalidLossError(RunError):
     """The loss became NaN or infinite."""
 
 
 @HOOKS.register_module()
 class StopOnInvalidLossHook(Hook):
     """Stops training as soon as a loss is NaN or infinite, before another checkpoint is written.
+
+    Of several processes, all stop at this iteration, whichever has the loss; the first tells of it.
 
     Raises:
         InvalidLossError: names the losses, the iteration, the batch's images and the last checkpoint.
@@ -26,15 +35,19 @@ class StopOnInvalidLossHook(Hook):
     priority = 'VERY_HIGH'
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        if torch.isfinite(outputs['loss']).all():
+        finite = bool(torch.isfinite(outputs['loss']).all())
+        if not any_process(not finite):
             return
         losses = {name: torch.as_tensor(value).item() for name, value in outputs.items()
                   if not torch.isfinite(torch.as_tensor(value)).all()}
-        images = [sample.get('img_path', '(unnamed)') for sample in data_batch['data_samples']]
+        images = ', '.join(sample.get('img_path', '(unnamed)') for sample in data_batch['data_samples'])
+        found = [text for text in all_gather_object('' if finite else f'{losses}; images: {images}') if text]
+        if not is_main_process():
+            sys.exit(1)
         last = find_latest_checkpoint(runner.work_dir) or 'none was written yet'
         raise InvalidLossError(
-            f'the loss is not finite at iteration {runner.iter + 1}: {losses}; images: {", ".join(images)}; '
-            f'last good checkpoint: {last}')
+            f'the loss is not finite at iteration {runner.iter + 1}: {"; ".join(found)}; last good checkpoint: {last}',
+            'Lower the learning rate or look at these images, then go on with --resume.')
 
 
 @HOOKS.register_module()
@@ -70,3 +83,17 @@ class ProgressBarHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         self.progress.stop()
+
+
+@HOOKS.register_module()
+class FuseHook(Hook):
+    """Tests the model in its fused form (:func:`layeragg_mm.fuse`)."""
+
+    priority = 'VERY_LOW'  # after whatever else changes the weights for the test (EMAHook)
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        runner.model.eval()
+        if is_model_wrapper(runner.model):
+            runner.model.module = fuse(runner.model.module)
+        else:
+            runner.model = fuse(runner.model)

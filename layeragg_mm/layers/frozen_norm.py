@@ -66,10 +66,8 @@ def apply_in_sequence(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
     layers = list(layers)
     while layers:
         layer = layers.pop(0)
-        if layers and isinstance(layers[0], _BatchNorm):
-            x = conv_norm(layers.pop(0), (layer, x))
-        else:
-            x = layer(x)
+        normed = layers and isinstance(layers[0], _BatchNorm)
+        x = conv_norm(layers.pop(0), (layer, x)) if normed else layer(x)
     return x
 
 

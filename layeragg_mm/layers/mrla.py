@@ -79,7 +79,10 @@ class ScaledSum(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         scale, z = ctx.saved_tensors
         n, c = z.shape[:2]
-        dot = torch.bmm(grad.reshape(n * c, 1, -1), z.to(grad.dtype).reshape(n * c, -1, 1)).view(n, c, 1, 1)
+        if grad.is_contiguous() and z.is_contiguous():
+            dot = torch.bmm(grad.view(n * c, 1, -1), z.to(grad.dtype).view(n * c, -1, 1)).view(n, c, 1, 1)
+        else:
+            dot = (grad * z).sum((2, 3), keepdim=True)
         return grad, dot.sum_to_size(scale.shape), grad * scale
 
 
@@ -135,13 +138,18 @@ class LightLayerAttention(LayerAttention):
         return self.per_channel(((query * key).sum(-1) / math.sqrt(self.channels_per_head)).sigmoid())
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
+        affine = self.frozen_affine()
         if not (x.is_contiguous() and shortcut.is_contiguous()):
-            return self.forward_literal(x, shortcut)
+            if affine is None:
+                return self.forward_literal(x, shortcut)
+            # With a frozen norm, s z + b, the output is (b + s lambda o) + s a v + x. (channels_last, in the main.)
+            scale, shift = (value[:, None, None] for value in affine)
+            out = torch.addcmul(shift, scale * self.shortcut_scale, shortcut)
+            return scaled_sum(out, scale * self.attention(x), self.value(x)).add_(x)
         # a v = (a W_v) * x is one depthwise convolution whose kernels are each image's own: images count as channels.
         # With a frozen norm, s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o.
         n, c, h, w = x.shape
         kernels, bias, shortcut_scale = self.attention(x)[..., None] * self.value.weight, None, self.shortcut_scale
-        affine = self.frozen_affine()
         if affine is not None:
             scale, shift = affine
             kernels = scale[:, None, None, None] * kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))

@@ -7,14 +7,24 @@ from matplotlib.figure import Figure
 
 __all__ = ['read_scalars', 'save_training_curves']
 
+BOX_AND_MASK_AP = {'coco/bbox_mAP': 'box AP', 'coco/segm_mAP': 'mask AP'}
+
 
 def read_scalars(path: Path | str) -> list[dict]:
     """Return the records of a ``vis_data/scalars.json`` file, one a line: ``step`` and what was logged there."""
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
-def save_training_curves(scalars: list[dict], path: Path | str) -> None:
-    """Draw the total loss and its parts, and box and mask AP, over the iterations to the picture ``path``."""
+def save_training_curves(scalars: list[dict], path: Path | str, *, scores: dict[str, str] = BOX_AND_MASK_AP,
+                         best: float = 1.) -> None:
+    """Draw the total loss and its parts, and scores on held-out data, over the iterations to the picture ``path``.
+
+    Args:
+        scalars: records, see :func:`read_scalars`.
+        path: of the picture.
+        scores: what to draw of the records, and its label.
+        best: the best possible score.
+    """
     figure = Figure(figsize=(11, 4), layout='constrained')
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
@@ -22,10 +32,10 @@ def save_training_curves(scalars: list[dict], path: Path | str) -> None:
         steps, values = _series(scalars, name)
         left.plot(steps, values, label=name, lw=2 if name == 'loss' else 1)
     left.set(title='training loss', xlabel='iteration', ylabel='loss', ylim=(0, None))
-    for name, label in (('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')):
+    for name, label in scores.items():
         steps, values = _series(scalars, name)
         right.plot(steps, values, marker='o', label=label)
-    right.set(title='average precision on held-out data', xlabel='iteration', ylabel='AP', xlim=(0, None), ylim=(0, 1))
+    right.set(title='scores on held-out data', xlabel='iteration', ylabel='score', xlim=(0, None), ylim=(0, best))
     for axis in (left, right):
         axis.grid(alpha=.3)
         axis.legend(fontsize=8)

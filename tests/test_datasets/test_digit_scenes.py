@@ -15,6 +15,7 @@ from layeragg_mm.errors import InputError
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_digit_scenes.py'
 SMALL = dict(train=6, val=4, size=128, seed=3)
 SMALL_SHA256 = '7886812ff4c6b6982eab4b9772cd51b8f9e9f9971a922eb66b92f4dd292a6a7b'
+HARD_SHA256 = 'c0e5885cc5f66205c420ed7385608980434942a9310508a78223d0b07631fc54'
 
 
 @pytest.fixture(scope='module')
@@ -50,6 +51,34 @@ def test_bytes_are_those_recorded(small):
     assert sha256_of(small) == SMALL_SHA256
 
 
+def test_hard_scenes_are_what_was_recorded(tmp_path):
+    make_digit_scenes(tmp_path / 'hard', **SMALL, hard=True)
+    assert sha256_of(tmp_path / 'hard') == HARD_SHA256
+
+
+def test_hard_scenes_have_small_large_and_covered_digits_and_what_is_none(monkeypatch):
+    painted = []
+
+    def record(canvas, ink, mask, rng, contrast):
+        painted.append(mask)
+
+    monkeypatch.setattr(digit_scenes, 'paint', record)
+    digits = load_digits_of('train')
+    heights, visible, others = [], [], 0
+    for seed in range(12):
+        painted.clear()
+        _, objects = digit_scenes.compose_scene(digits, 128, np.random.RandomState(seed), digit_scenes.HARD)
+        others += len(painted) - len(objects)
+        for _, mask in objects:
+            whole = min((whole for whole in painted if (mask <= whole).all()), key=np.sum)
+            rows = np.flatnonzero(whole.any(1))
+            heights.append(int(rows[-1] + 1 - rows[0]))
+            visible.append(mask.sum() / whole.sum())
+    assert min(heights) <= 12 and max(heights) >= 68
+    assert .6 <= min(visible) < .8
+    assert others > 12
+
+
 def test_another_seed_gives_other_scenes(small, tmp_path):
     make_digit_scenes(tmp_path / 'other', **{**SMALL, 'seed': 4})
     ours, theirs = contents(small), contents(tmp_path / 'other')
@@ -83,7 +112,7 @@ def test_annotations_describe_the_visible_masks(small, split):
         assert pixels.shape == (image['height'], image['width'], 3) == (128, 128, 3)
         covered = np.zeros((128, 128), dtype=int)
         found = coco.imgToAnns[image_id]
-        assert 2 <= len(found) <= digit_scenes.DIGITS_PER_SCENE[1]
+        assert 2 <= len(found) <= digit_scenes.EASY.digits[1]
         for annotation in found:
             mask = coco.annToMask(annotation)
             covered += mask
@@ -96,6 +125,18 @@ def test_annotations_describe_the_visible_masks(small, split):
         assert covered.max() == 1  # no pixel shows two digits
 
 
+def test_label_maps_show_the_visible_masks(small, tmp_path):
+    make_digit_scenes(tmp_path / 'semantic', **SMALL, semantic=True)
+    files = contents(tmp_path / 'semantic')
+    assert {name: data for name, data in files.items() if not name.startswith('semantic/')} == contents(small)
+    for split in SPLITS:
+        coco = COCO(small / 'annotations' / f'instances_{split}.json')
+        for image_id, image in coco.imgs.items():
+            labels = np.asarray(Image.open(tmp_path / 'semantic' / 'semantic' / split / image['file_name']))
+            expected = sum(coco.annToMask(found) * found['category_id'] for found in coco.imgToAnns[image_id])
+            assert (labels == expected).all()
+
+
 def test_ids_start_at_one(small):
     content = annotations(small, 'train')
     for kind in ('images', 'annotations', 'categories'):
@@ -105,17 +146,16 @@ def test_ids_start_at_one(small):
 @pytest.mark.parametrize('size', [64, 128])
 def test_masks_lie_on_the_digits(monkeypatch, size):
     """White digits on black: the blend is at least half of the digit just inside its mask."""
-    def draw_white(canvas, ink, mask, rng, paint=digit_scenes._paint):
-        paint(canvas, ink, mask, WhiteOnly())
+    def draw_white(canvas, ink, mask, rng, contrast, paint=digit_scenes.paint):
+        paint(canvas, ink, mask, WhiteOnly(), contrast=0)
 
     class WhiteOnly:
         def randint(self, low, high, shape, dtype):
             return np.full(shape, 255, dtype=dtype)
 
-    monkeypatch.setattr(digit_scenes, 'MIN_CONTRAST', 0)
-    monkeypatch.setattr(digit_scenes, '_paint', draw_white)
+    monkeypatch.setattr(digit_scenes, 'paint', draw_white)
     monkeypatch.setattr(
-        digit_scenes, '_background', lambda size, rng: np.zeros((size, size, 3), dtype=np.int64))
+        digit_scenes, 'background', lambda size, rng: np.zeros((size, size, 3), dtype=np.int64))
     digits = load_digits_of('train')
     rng = np.random.RandomState(0)
     for _ in range(5):
@@ -129,10 +169,10 @@ def test_masks_lie_on_the_digits(monkeypatch, size):
 def test_no_digit_is_much_hidden(monkeypatch):
     whole = []
 
-    def record(canvas, ink, mask, rng):
+    def record(canvas, ink, mask, rng, contrast):
         whole.append(int(mask.sum()))
 
-    monkeypatch.setattr(digit_scenes, '_paint', record)
+    monkeypatch.setattr(digit_scenes, 'paint', record)
     digits = load_digits_of('val')
     for seed in range(20):
         whole.clear()
@@ -184,14 +224,15 @@ def test_interruption_leaves_nothing(tmp_path, monkeypatch):
         make_digit_scenes(tmp_path / 'out', 4, 4, track=interrupted)
     assert not list(tmp_path.iterdir())
 
-    monkeypatch.setattr(digit_scenes._CocoWriter, 'close', lambda writer: 1 / 0)
+    monkeypatch.setattr(digit_scenes.SceneWriter, 'close', lambda writer: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make_digit_scenes(tmp_path / 'out', 1, 1)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    'wrong', [dict(train=0), dict(val=0), dict(size=63), dict(seed=-1), dict(seed=2**32)])
+    'wrong', [dict(train=0), dict(val=0), dict(size=63), dict(seed=-1), dict(seed=2**32),
+              dict(size=127, hard=True)])
 def test_arguments_out_of_range_are_refused(tmp_path, wrong):
     with pytest.raises(InputError, match=f'{next(iter(wrong))} is'):
         make_digit_scenes(tmp_path / 'out', **wrong)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 import torch
-from conftest import CONFIGS, REPOSITORY
+from conftest import CONFIGS, REPOSITORY, refused
 
 pytestmark = pytest.mark.xdist_group('train')  # share what one of them trains
 
@@ -54,14 +54,6 @@ def test_scores_a_checkpoint_and_writes_predictions(trained, digits, run, tmp_pa
     assert {'coco/bbox_mAP', 'coco/segm_mAP'} <= set(metrics)
 
 
-def refused(run, capsys, *arguments) -> str:
-    """Run a tool that must refuse its input: exit code 2 and two lines. Return them."""
-    assert run(*arguments) == 2
-    lines = capsys.readouterr().err.strip().splitlines()[-2:]
-    assert lines[0].startswith('error: ')
-    return '\n'.join(lines)
-
-
 @pytest.mark.parametrize('arguments, said', [
     (['nowhere.py'], 'nowhere.py'),
     ([DIGITS_CONFIG], 'annotation file not found: data/digit_scenes/'),
@@ -94,7 +86,7 @@ def test_refuses_unfit_configs(run, capsys, digits, tmp_path, option, said):
     (lambda text: text[:1000], 'not whole JSON'),
     (lambda text: text.replace('"categories"', '"kategorien"'), 'lacks'),
     (lambda text: text.replace('000001.bmp', 'gone.bmp'), 'lists an image that is not there'),
-    (lambda text: text.replace('"segmentation"', '"outline"'), "needs 'mask' of each object"),
+    (lambda text: text.replace('"segmentation"', '"outline"'), "has no segmentation, and the pipeline loads masks"),
 ])
 def test_refuses_damaged_annotations(run, capsys, digits, tmp_path, damage, said):
     data = tmp_path / 'data'

@@ -1,0 +1,4 @@
+# Faster R-CNN, FPN, RLA-ECANet-101; COCO 2017, 1x schedule.
+_base_ = './faster_rcnn_rla_r101.py'
+
+model = dict(backbone=dict(attention='eca'))

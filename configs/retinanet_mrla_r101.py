@@ -1,0 +1,4 @@
+# RetinaNet, FPN, MRLA-light ResNet-101; COCO 2017, 1x schedule.
+_base_ = './retinanet_r101.py'
+
+model = dict(backbone=dict(type='MRLAResNet', variant='light'))

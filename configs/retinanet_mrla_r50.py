@@ -1,0 +1,4 @@
+# RetinaNet, FPN, MRLA-light ResNet-50; COCO 2017, 1x schedule.
+_base_ = './retinanet_r50.py'
+
+model = dict(backbone=dict(type='MRLAResNet', variant='light'))

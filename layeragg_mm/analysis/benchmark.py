@@ -1,0 +1,130 @@
+"""Time and memory of several networks as ratios to one of them, all measured in turns in one run."""
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..fusion import fuse
+from .complexity import complexity, kept_activations
+from .workload import Setting, Workload
+
+__all__ = ['Cost', 'Entrant', 'compare']
+
+KINDS = ('training step', 'inference', 'fused inference')  # what is timed
+WARM_UP = 2  # rounds that do not count
+
+
+@dataclass
+class Cost:
+    """What one network was measured to cost.
+
+    Args:
+        name: of the network.
+        parameters: their number.
+        flops: multiply-adds for one image.
+        activations: bytes kept for the backward pass of a batch.
+        peak_memory: bytes that a training step takes at its peak beyond the parameters; None where the device does not
+            tell (CPU).
+        seconds: for each of ``KINDS`` the times, one a round.
+    """
+
+    name: str
+    parameters: int
+    flops: int
+    activations: int
+    peak_memory: int | None
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def relative(self, baseline: 'Cost') -> dict[str, tuple[float, float, float]]:
+        """Return each cost over the baseline's as (median, lower quartile, upper quartile) of the rounds' ratios.
+
+        Fused inference is relative to the baseline's plain inference.
+        """
+        ratios = {}
+        for kind, seconds in self.seconds.items():
+            reference = baseline.seconds['inference' if kind == 'fused inference' else kind]
+            ratios[kind] = tuple(np.quantile(np.divide(seconds, reference), (.5, .25, .75)).tolist())
+        ratios['activations'] = (self.activations / baseline.activations,) * 3
+        if self.peak_memory is not None:
+            ratios['peak memory'] = (self.peak_memory / baseline.peak_memory,) * 3
+        return ratios
+
+
+@dataclass
+class Entrant:
+    """A network that takes part.
+
+    Args:
+        name: what it is called in the results.
+        model: the network.
+        fused: time its inference after :func:`layeragg_mm.fuse` too.
+        compiled: run it, or a detector's backbone, through torch.compile.
+    """
+
+    name: str
+    model: nn.Module
+    fused: bool = False
+    compiled: bool = False
+
+
+def compare(entrants: Sequence[Entrant],
+            setting: Setting,
+            *,
+            rounds: int = 15,
+            track: Callable[[Sequence, str], Iterable] = lambda steps, description: steps) -> list[Cost]:
+    """Measure what networks cost, in turns, so that whatever else the machine does falls on all of them alike.
+
+    In each round every network takes a training step, then every network predicts, then every fused one; who begins
+    changes from round to round.
+
+    Args:
+        entrants: the networks; in the order of the results.
+        setting: what they run on.
+        rounds: how often each is timed; two more before do not count.
+        track: wraps the steps, ``track(steps, description)``, to show progress.
+    """
+    workloads = [Workload(entrant.model, setting) for entrant in entrants]
+    for entrant in entrants:
+        entrant.model.eval()  # a statement of its own: MMDetection's ResNet returns nothing here
+    fused = [Workload(fuse(entrant.model), setting) if entrant.fused else None for entrant in entrants]
+    costs = [_count(entrant, workload) for entrant, workload in track(list(zip(entrants, workloads)), 'counting')]
+    steps = [(index, kind) for first in range(WARM_UP + rounds) for kind in KINDS
+             for index in np.roll(range(len(entrants)), -first).tolist() if kind != 'fused inference' or fused[index]]
+    for index, kind in track(steps, 'timing'):
+        workload = fused[index] if kind == 'fused inference' else workloads[index]
+        training = kind == 'training step'
+        workload.model.train(training)
+        action = workload.training_step if training else workload.predict
+        setting.synchronize()
+        start = time.perf_counter()
+        action()
+        setting.synchronize()
+        costs[index].seconds.setdefault(kind, []).append(time.perf_counter() - start)
+        workload.forget_gradients()
+    for cost in costs:
+        cost.seconds = {kind: seconds[WARM_UP:] for kind, seconds in cost.seconds.items()}
+    return costs
+
+
+def _count(entrant: Entrant, workload: Workload) -> Cost:
+    parameters, flops = complexity(workload.model, workload.setting.size, workload.samples and workload.samples[:1])
+    if entrant.compiled:
+        getattr(workload.model, 'backbone', workload.model).compile()
+    workload.model.train()
+    return Cost(entrant.name, parameters, flops, kept_activations(workload.forward), _peak_memory(workload))
+
+
+def _peak_memory(workload: Workload) -> int | None:
+    device = workload.setting.device
+    if device.type != 'cuda':
+        return None
+    for _ in range(2):  # the first time, cuDNN tries its algorithms
+        workload.forget_gradients()
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        workload.training_step()
+    workload.forget_gradients()
+    return torch.cuda.max_memory_allocated(device) - before

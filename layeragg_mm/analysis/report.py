@@ -1,0 +1,56 @@
+"""The benchmark's results as a table and as data."""
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+
+import mmdet
+import torch
+from rich import box
+from rich.table import Table
+
+from .benchmark import Cost
+
+__all__ = ['cost_table', 'write_costs']
+
+
+def cost_table(costs: Sequence[Cost], title: str) -> Table:
+    """Return a Markdown table of costs relative to the first, the baseline, whose absolute ones stand below it.
+
+    Times are medians of the rounds' ratios, with their quartiles in parentheses.
+    """
+    baseline = costs[0]
+    ratios = [cost.relative(baseline) for cost in costs]
+    columns = list(dict.fromkeys(kind for row in ratios for kind in row))
+    table = Table('network', *columns, 'parameters (M)', 'GFLOPs', title=title, title_justify='left', box=box.MARKDOWN,
+                  caption=f'{baseline.name}: {_absolute(baseline)}', caption_justify='left')
+    for cost, row in zip(costs, ratios):
+        table.add_row(cost.name, *(_spread(row[kind]) if kind in row else '' for kind in columns),
+                      f'{cost.parameters / 1e6:.2f}', f'{cost.flops / 1e9:.1f}')
+    return table
+
+
+def _absolute(cost: Cost) -> str:
+    parts = [f'{kind} {median(seconds) * 1e3:.0f} ms' for kind, seconds in cost.seconds.items()]
+    parts.append(f'activations {cost.activations / 1e6:.0f} MB')
+    if cost.peak_memory is not None:
+        parts.append(f'peak memory {cost.peak_memory / 1e6:.0f} MB')
+    return ', '.join(parts)
+
+
+def _spread(ratio: tuple[float, float, float]) -> str:
+    middle, low, high = (f'{value:.2f}' for value in ratio)
+    return middle if low == high else f'{middle} ({low}-{high})'
+
+
+def write_costs(comparisons: Mapping[str, Sequence[Cost]], path: Path, *, setting: str) -> None:
+    """Write every measurement to the JSON file ``path``, with each comparison's ratios to its first network."""
+    path.write_text(json.dumps(dict(
+        setting=setting,
+        torch=torch.__version__,
+        mmdet=mmdet.__version__,
+        comparisons={
+            title: [dict(asdict(cost), relative=cost.relative(costs[0])) for cost in costs]
+            for title, costs in comparisons.items()
+        }), indent=2) + '\n')

@@ -1,0 +1,214 @@
+"""Checks of the data at the door: files, classes, images, and objects that come through the pipeline."""
+import copy
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmcv.transforms import LoadImageFromFile
+from mmdet.datasets import CocoDataset
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS, init_default_scope
+from rich.console import Console
+
+from ..datasets.annotations import load_training_annotations
+from ..errors import InputError
+from .config import walk
+from .images import load_by_name
+from .label_maps import check_label_maps
+
+__all__ = ['check_data', 'check_image', 'check_objects', 'images_of', 'is_plain_coco', 'leaves', 'spread']
+
+# Images whose existence is checked, and images that are read and looked through for an object to learn from.
+SAMPLED_FILES = 100
+SAMPLED_IMAGES = 32
+# Parts of a model whose num_classes is the number of classes.
+HEADS = {'bbox_head', 'mask_head', 'decode_head', 'auxiliary_head'}
+
+
+def check_data(cfg: Config, mode: str) -> BaseDataset:
+    """Build the data set of ``mode`` (train, val, test), check it and return it.
+
+    COCO annotation files are checked whole, unless the evaluator only formats results (``format_only``: of images
+    without annotations); images are sampled. Images that cannot be read are named.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    name = f'{mode}_dataloader.dataset'
+    annotated = not any(node.get('format_only') for _, node in walk(cfg.get(f'{mode}_evaluator')))
+    dataset_cfg = copy.deepcopy(cfg[f'{mode}_dataloader'].dataset)
+    load_by_name(dataset_cfg)
+    categories = {}
+    console = Console(stderr=True, quiet=os.environ.get('RANK', '0') != '0')  # of several processes
+    for path, node in walk(dataset_cfg, name):
+        check_paths(path, node)
+        if 'ann_file' in node:
+            node['serialize_data'] = False  # mmengine cannot serialise a data set from which everything is filtered
+            if annotated and reads_coco(node):
+                file = os.path.join(node.get('data_root') or '', node['ann_file'])
+                with console.status(f'checking {file}'):
+                    content = load_training_annotations(file, poly2mask_of(node))
+                categories[file] = [category['name'] for category in content['categories']]
+    try:
+        dataset = DATASETS.build(dataset_cfg)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f'{name}: its annotation file is not whole JSON: {error}',
+                         'Fetch or write the annotation file again.') from error
+    except KeyError as error:
+        raise InputError(f'{name}: its annotation file lacks {error}', 'Give a file in the format that '
+                         f'{dataset_cfg.type} reads (for COCO: images, annotations, categories).') from error
+    for leaf in leaves(dataset):
+        if leaf.ann_file in categories:
+            check_classes(name, leaf, categories[leaf.ann_file])
+        check_images(name, leaf)
+        check_label_maps(name, leaf, spread(len(leaf), SAMPLED_IMAGES))
+    check_heads(cfg.model, name, dataset)
+    return dataset
+
+
+def check_paths(path: str, node: dict) -> None:
+    """Check the files that one data set's dict names."""
+    data_root = node.get('data_root') or ''
+    ann_file = node.get('ann_file')
+    if ann_file and is_local(data_root) and is_local(ann_file) and not Path(data_root, ann_file).is_file():
+        raise InputError(f'{path}: annotation file not found: {Path(data_root, ann_file)}',
+                         'Check the path, or point the config at the data with --data-root DIR.')
+    prefixes = node.get('data_prefix')
+    for kind, prefix in (prefixes.items() if isinstance(prefixes, dict) else ()):
+        if is_local(data_root) and is_local(prefix) and not Path(data_root, prefix).is_dir():
+            raise InputError(f'{path}: image folder ({kind}) not found: {Path(data_root, prefix)}',
+                             'Check the path, or point the config at the data with --data-root DIR.')
+
+
+def is_local(path: str) -> bool:
+    return '://' not in path
+
+
+def reads_coco(node: dict) -> bool:
+    """Tell whether a data set's dict names a local file that is read as MMDetection's CocoDataset reads it."""
+    reader = node['type']
+    if isinstance(reader, str):
+        with DATASETS.switch_scope_and_registry(None) as registry:
+            reader = registry.get(reader)
+    if reader is None:
+        raise InputError(f'no data set class is called {node["type"]}', 'Correct the type, or add the module that '
+                         'registers it to custom_imports.')
+    return (is_plain_coco(reader) and bool(node['ann_file'])
+            and is_local(node['ann_file']) and is_local(node.get('data_root') or ''))
+
+
+def is_plain_coco(reader: type) -> bool:
+    """Tell whether a data set class reads files as CocoDataset does (LVIS's, panoptic ones, ... do not)."""
+    return (issubclass(reader, CocoDataset) and reader.load_data_list is CocoDataset.load_data_list
+            and reader.COCOAPI is CocoDataset.COCOAPI)
+
+
+def poly2mask_of(node: dict) -> bool | None:
+    """Return ``poly2mask`` of the LoadAnnotations in a data set's dict, None where it loads no masks."""
+    for _, transform in walk(node.get('pipeline')):
+        if transform.get('with_mask'):
+            return transform.get('poly2mask', True)
+    return None
+
+
+def leaves(dataset) -> Iterator[BaseDataset]:
+    """Yield the data sets inside wrappers (RepeatDataset, ConcatDataset, ...)."""
+    for inner in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
+        if inner is None:
+            yield dataset
+        else:
+            yield from leaves(inner)
+
+
+def images_of(dataset) -> list[tuple[BaseDataset, int]]:
+    """Return each image of ``dataset`` as the data set inside its wrappers and the index there; none comes twice."""
+    return [(leaf, index) for leaf in leaves(dataset) for index in range(len(leaf))]
+
+
+def spread(length: int, most: int) -> list[int]:
+    """Return up to ``most`` indices, spread evenly over ``length``."""
+    count = min(length, most)
+    return [i * length // count for i in range(count)]
+
+
+def check_classes(name: str, dataset: BaseDataset, categories: list[str]) -> None:
+    """The classes of a COCO data set must be categories of its annotation file, and in their order."""
+    classes = list(dataset.metainfo['classes'])
+    lacking = [name for name in classes if name not in categories]
+    if lacking:
+        raise InputError(
+            f'{name}: the config\'s classes do not fit {dataset.ann_file}: it has no category {some(lacking)}; '
+            f'its categories are {some(categories)}',
+            'Set metainfo=dict(classes=(...)) of the data set to names of the file, and num_classes of the heads to '
+            'their number.')
+    ordered = [category for category in categories if category in classes]
+    if classes != ordered:
+        raise InputError(
+            f'{name}: the config lists the classes in another order than {dataset.ann_file}, whose order MMDetection '
+            f'goes by: predictions would have each other\'s names; the file\'s order is {some(ordered)}',
+            'List metainfo=dict(classes=(...)) in the order of the file.')
+
+
+def some(names: list[str], most: int = 5) -> str:
+    return ', '.join(map(repr, names[:most])) + (f' and {len(names) - most} more' if len(names) > most else '')
+
+
+def check_images(name: str, dataset: BaseDataset) -> None:
+    """A sample of the images must be there, and a smaller one is read."""
+    if len(dataset) == 0:
+        raise InputError(f'{name}: no image is left of {dataset.ann_file}: it has none, or filter_cfg removes them all',
+                         'Check that the annotation file has images with objects of the config\'s classes.')
+    for index in spread(len(dataset), SAMPLED_FILES):
+        path = dataset.get_data_info(index).get('img_path')
+        if path and is_local(path) and not os.path.isfile(path):
+            raise InputError(f'{name}: {dataset.ann_file} lists an image that is not there: {path}',
+                             'Check data_prefix of the data set, or point the config at the data with --data-root DIR.')
+    for index in spread(len(dataset), SAMPLED_IMAGES):
+        check_image(dataset, index)
+
+
+def check_image(dataset: BaseDataset, index: int) -> None:
+    """Raise an :class:`InputError` unless the image can be read and is of the size that the annotations are for."""
+    info = dataset.get_data_info(index)
+    load = next((transform for transform in dataset.pipeline.transforms if isinstance(transform, LoadImageFromFile)),
+                None)
+    loaded = load and load(info)
+    if loaded is None or 'height' not in info:  # no image file, or one that is to be skipped; sizes unknown
+        return
+    height, width = loaded['ori_shape']
+    if (info['height'], info['width']) != (height, width):
+        raise InputError(
+            f'{info["img_path"]} is {width} x {height} pixels as it is read (turned upright if its EXIF data say so), '
+            f'but {dataset.ann_file} says {info["width"]} x {info["height"]}',
+            'Annotate the image as it is read, or give the image that was annotated.')
+
+
+def check_heads(model: dict, name: str, dataset) -> None:
+    classes = dataset.metainfo.get('classes')
+    for path, node in walk(model, 'model'):
+        head = path.split('.')
+        if classes is None or not (HEADS & set(head[-2:])) or 'num_classes' not in node:
+            continue
+        if node['num_classes'] != len(classes):
+            raise InputError(f'{path}.num_classes={node["num_classes"]}, but {name} has {len(classes)} classes: '
+                             f'{some(list(classes))}', 'Make num_classes of every head the number of classes.')
+
+
+def check_objects(dataset, dataset_cfg: dict) -> None:
+    """Some object must come through the training pipeline; silence is how RLE masks under poly2mask=False look."""
+    ignored = 0
+    for index in spread(len(dataset), SAMPLED_IMAGES):
+        try:
+            sample = dataset[index]['data_samples']
+        except KeyError as error:
+            raise InputError(f'the training pipeline needs {error} of each object, and image {index} has objects '
+                             'without', 'Give the annotations what the pipeline loads (masks: "segmentation"), or '
+                             'change the pipeline (with_mask=False).') from error
+        if 'gt_instances' not in sample or len(sample.gt_instances):  # semantic segmentation has none
+            return
+        ignored += len(sample.ignored_instances)
+    remedy = 'Look at filter_cfg and the pipeline of train_dataloader.dataset: what drops or ignores the objects?'
+    if any(node.get('poly2mask') is False for _, node in walk(dataset_cfg)):
+        remedy = 'Remove poly2mask=False from LoadAnnotations: it ignores every object whose mask is RLE.'
+    raise InputError(f'train_dataloader.dataset: nothing to learn from: in {min(len(dataset), SAMPLED_IMAGES)} images '
+                     f'looked at, no object comes through the pipeline ({ignored} are ignored)', remedy)

@@ -1,0 +1,117 @@
+"""Images that cannot be read, and data workers that die: the error names the file, or the image is skipped."""
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+from mmcv.transforms import LoadImageFromFile
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import TRANSFORMS
+from torch.utils.data import get_worker_info
+
+from ..errors import InputError, RunError
+from .config import walk
+
+__all__ = ['LoadReadableImage', 'UnreadableImageError', 'load_by_name', 'naming_images']
+
+# What mmcv's image backends raise for a file that is missing, cut short or no image.
+UNREADABLE = (OSError, AssertionError, ValueError, SyntaxError, cv2.error)
+
+
+class UnreadableImageError(InputError):
+    """An image file cannot be read.
+
+    Args:
+        message: what was raised where the image was read; a data worker's arrives as the text of its traceback.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(re.findall('unreadable image .*', message)[-1],
+                         'Replace the file, or train without the images that cannot be read: --skip-bad-images.')
+
+
+@TRANSFORMS.register_module()
+class LoadReadableImage(LoadImageFromFile):
+    """mmcv's LoadImageFromFile that names the file which cannot be read.
+
+    Args:
+        skipped: file to which the names of unreadable images are appended; another image of the data set takes their
+            place. By default they are errors.
+        reading: folder in which data workers note what they read, for :func:`naming_images`.
+        kwargs: those of ``LoadImageFromFile``.
+
+    Raises:
+        UnreadableImageError: names the file.
+    """
+
+    def __init__(self, *args, skipped: str | None = None, reading: str | None = None, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.skipped = skipped
+        self.reading = reading
+        self._note = None
+
+    def transform(self, results: dict) -> dict | None:
+        path = results['img_path']
+        if self.reading is not None and get_worker_info() is not None:
+            self._take_note(path)
+        try:
+            return super().transform(results)
+        except UNREADABLE as error:
+            if self.skipped is None:
+                raise UnreadableImageError(f'unreadable image {path}: {error}') from error
+        Path(self.skipped).parent.mkdir(parents=True, exist_ok=True)
+        with open(self.skipped, 'a') as file:
+            file.write(f'{path}\n')
+        return None  # by which a data set knows to take another
+
+    def _take_note(self, path: str) -> None:
+        if self._note is None:
+            # once, for that can take as long as reading an image
+            self._note = os.open(Path(self.reading, str(os.getpid())), os.O_WRONLY | os.O_CREAT)
+        os.pwrite(self._note, f'{path}\n'.encode(), 0)
+
+
+def load_by_name(data: ConfigDict | None, **options) -> None:
+    """Let a part of a config load images by :class:`LoadReadableImage` with these ``options``."""
+    for _, node in walk(data):
+        if str(node.get('type')).split('.')[-1] == 'LoadImageFromFile':
+            node.update(type='LoadReadableImage', **options)
+
+
+@contextmanager
+def naming_images(cfg: Config, skip: bool = False) -> Iterator[None]:
+    """Within, what ``cfg`` loads names the files that cannot be read, or that a data worker died of.
+
+    Args:
+        cfg: its data loaders are changed.
+        skip: go on without the images that cannot be read in training; they are counted and listed at the end, and in
+            ``skipped_images.txt`` in the work dir. Validation and test, whose scores are of all images, stop at them.
+
+    Raises:
+        UnreadableImageError: names the file.
+        RunError: a data worker died, e.g. for lack of memory; names what it was reading.
+    """
+    skipped = Path(cfg.work_dir, 'skipped_images.txt')
+    if not cfg.get('resume'):
+        skipped.unlink(missing_ok=True)
+    with TemporaryDirectory() as reading:
+        for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+            options = dict(skipped=str(skipped)) if skip and name == 'train_dataloader' else {}
+            load_by_name(cfg.get(name), reading=reading, **options)
+        try:
+            yield
+        except RuntimeError as error:
+            if not str(error).startswith('DataLoader worker'):
+                raise
+            notes = [Path(reading, pid) for pid in re.findall(r'\d+', str(error))]
+            images = ', '.join(note.read_text().split('\n')[0] for note in notes if note.is_file()) or 'no image yet'
+            raise RunError(f'a data worker died while it read {images}: {str(error).splitlines()[0]}',
+                           'Look at that image; if memory ran out, lower num_workers or the batch size; then go on '
+                           'with --resume.') from error
+        finally:
+            if skipped.is_file():
+                images = sorted(set(skipped.read_text().splitlines()))
+                print(f'skipped {len(images)} images that cannot be read, listed in {skipped}:', *images, sep='\n  ')

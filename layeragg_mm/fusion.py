@@ -1,0 +1,179 @@
+"""Inference without norms: what a frozen norm does becomes part of the convolution before it."""
+import copy
+from collections.abc import Iterator
+from functools import singledispatch
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from mmcv.cnn import ConvModule
+from mmcv.cnn.bricks import wrappers
+from mmcv.ops import DeformConv2d, ModulatedDeformConv2d, ModulatedDeformConv2dPack
+from mmdet.models.backbones.resnet import ResNet
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .backbones import DLANet, RLAResNet
+from .layers import aggregation
+from .layers.deformable import DeformableConv2d
+from .layers.frozen_norm import Affine, affine_of_frozen
+from .layers.mrla import LayerAttention
+from .layers.rla import RecurrentAggregation
+
+__all__ = ['fuse']
+
+# Exactly these: what extends them may compute its weights anew each time.
+CONVOLUTIONS = (nn.Conv2d, wrappers.Conv2d, nn.ConvTranspose2d, wrappers.ConvTranspose2d, ModulatedDeformConv2dPack,
+                DeformableConv2d)
+
+# mmcv's read a channels_last map as if it were contiguous.
+MISREAD = (DeformConv2d, ModulatedDeformConv2d)
+
+
+@torch.no_grad()
+def fuse(model: nn.Module) -> nn.Module:
+    r"""Return a copy of ``model`` for inference, in which frozen norms are part of the convolutions before them.
+
+    A frozen batch norm is ``s z + b`` per channel, so that
+
+    .. math::
+
+        \mathrm{norm}(\textstyle\sum_i W_i * x_i + c) = \sum_i (s W_i) * x_i + (s c + b)
+
+    and the layer attention of MRLA and the update of RLA's hidden state read s and b in their fast forms. Covered are
+    the backbones and the neck of this package, OpenMMLab's ResNets and their kind, mmcv's ``ConvModule`` (FPN, heads,
+    ...) and every ``Sequential``. Every other norm stays, and the result is right all the same: one without statistics
+    of its own (GN, LN, ...), one that follows no convolution, one in an architecture that is not known here.
+
+    Args:
+        model: a backbone, a neck, a detector or what contains one, in evaluation mode; it stays as it is.
+
+    Returns:
+        A model with the same outputs (within 1e-4 in float32). Its state loads into a model that was fused in the same
+        way, ``fuse(model).load_state_dict(state)``, and into no other. Its parameters take no gradient.
+
+    Raises:
+        ValueError: the model, or a part of it, is in training mode, in which norms are not frozen.
+    """
+    for name, module in model.named_modules():
+        if module.training:
+            part = f'{name} of it' if name else 'it'
+            raise ValueError(f'fuse needs a {type(model).__name__} in evaluation mode, and {part} is in training mode; '
+                             'call eval() first')
+    model = copy.deepcopy(model)
+    for module in list(model.modules()):
+        for norm, *convs in _junctions(module):
+            _join(norm, convs)
+        if isinstance(module, (ResNet, DLANet)) and not any(isinstance(part, MISREAD) for part in module.modules()):
+            module.to(memory_format=torch.channels_last)
+            module.register_forward_pre_hook(_to_channels_last)
+            module.register_forward_hook(_to_contiguous)
+    return model.requires_grad_(False)
+
+
+def _to_channels_last(backbone: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
+    return inputs[0].contiguous(memory_format=torch.channels_last)
+
+
+def _to_contiguous(backbone: nn.Module, inputs: tuple, outputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """mmcv's RoIAlign reads a channels_last map as if it were contiguous."""
+    return tuple(out.contiguous() for out in outputs)
+
+
+class _Place(NamedTuple):
+    """Where a layer lies, so that another can take its place."""
+
+    parent: nn.Module
+    name: str
+
+    def get(self) -> nn.Module:
+        return self.parent._modules[self.name]
+
+    def put(self, layer: nn.Module) -> None:
+        self.parent._modules[self.name] = layer
+
+
+def _join(norm_place: _Place, conv_places: list[_Place]) -> None:
+    """Make the norm part of the convolutions, whose sum it reads; of none, an affine map."""
+    norm, convs = norm_place.get(), [place.get() for place in conv_places]
+    if not isinstance(norm, _BatchNorm) or norm.running_mean is None or norm.weight is None:
+        return
+    # Weights that a hook computes (spectral norm) would be overwritten.
+    if any(type(conv) not in CONVOLUTIONS or conv._forward_pre_hooks for conv in convs):
+        return
+    scale, shift = affine_of_frozen(norm)
+    norm_place.put(nn.Identity() if convs else Affine(scale, shift))
+    for place, conv in zip(conv_places, convs):
+        place.put(_scaled(conv, scale, shift))
+        shift = None  # belongs to one of them
+
+
+def _scaled(conv: nn.Module, scale: torch.Tensor, shift: torch.Tensor | None) -> nn.Module:
+    """Return a convolution with ``scale`` times the result of ``conv``, plus ``shift``; others may share ``conv``."""
+    fused = copy.deepcopy(conv)
+    if conv.transposed:  # (in, out / groups, height, width)
+        grouped = conv.weight.unflatten(0, (conv.groups, -1)) * scale.view(conv.groups, 1, -1, 1, 1)
+        fused.weight = nn.Parameter(grouped.flatten(0, 1))
+    else:
+        fused.weight = nn.Parameter(scale[:, None, None, None] * conv.weight)
+    terms = [term for term in (None if conv.bias is None else scale * conv.bias, shift) if term is not None]
+    fused.bias = nn.Parameter(sum(terms)) if terms else None
+    return fused
+
+
+@singledispatch
+def _junctions(module: nn.Module) -> Iterator[tuple[_Place, ...]]:
+    """Yield the norms inside ``module``, each with the convolutions whose sum it reads.
+
+    OpenMMLab's ResNets and their kind keep the name of the norm after ``conv1`` in ``norm1_name``, and so on.
+    """
+    for i in (1, 2, 3):
+        norm = getattr(module, f'norm{i}_name', None)
+        if norm in module._modules and f'conv{i}' in module._modules:
+            yield _Place(module, norm), _Place(module, f'conv{i}')
+
+
+@_junctions.register
+def _(module: nn.Sequential):
+    for conv, norm in pairwise(module._modules):
+        if isinstance(module._modules[conv], CONVOLUTIONS):
+            yield _Place(module, norm), _Place(module, conv)
+
+
+@_junctions.register
+def _(module: ConvModule):
+    if module.with_norm and module.order.index('norm') == module.order.index('conv') + 1:
+        module.efficient_conv_bn_eval_forward = None  # mmcv's own way to join them, which would look for the norm
+        yield _Place(module, module.norm_name), _Place(module, 'conv')
+
+
+@_junctions.register
+def _(module: RLAResNet):
+    yield from _junctions.dispatch(nn.Module)(module)
+    # The first norm of a block reads from two modules; when the block's own turn comes, that norm is gone.
+    for stage, state in zip(module.stages, module.rla):
+        for block, read in zip(stage, state.reads._modules):
+            convs = [_Place(block, 'conv1'), _Place(state.reads, read)]
+            if isinstance(convs[1].get(), nn.Identity):
+                del convs[1]
+            yield _Place(block, block.norm1_name), *convs
+
+
+@_junctions.register(aggregation.BasicBlock)
+@_junctions.register(aggregation.Bottleneck)
+@_junctions.register(aggregation.Root)
+def _(module):
+    for i in ('', 1, 2, 3):
+        if hasattr(module, f'bn{i}'):
+            yield _Place(module, f'bn{i}'), _Place(module, f'conv{i}')
+
+
+@_junctions.register
+def _(module: LayerAttention):
+    yield (_Place(module, 'norm'),)
+
+
+@_junctions.register
+def _(module: RecurrentAggregation):
+    for name in module.norms._modules:
+        yield (_Place(module.norms, name),)

@@ -1,0 +1,191 @@
+"""How the layers of a network use earlier ones, measured while images pass through it, and drawn."""
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from ..backbones import MRLAResNet, RLAResNet
+from ..errors import InputError
+from ..layers import LightLayerAttention
+from ..layers.frozen_norm import affine_of_frozen
+
+__all__ = ['AttentionWatch', 'HiddenStateWatch', 'watch_layers']
+
+MAX_NUMBERED = 8  # layers of a stage up to which each cell of a heat map tells its number
+
+
+@contextmanager
+def watch_layers(model: nn.Module) -> Iterator['AttentionWatch | HiddenStateWatch']:
+    """Watch the backbone of ``model`` while the context lasts; every image that passes it in evaluation mode counts.
+
+    Raises:
+        InputError: the backbone has neither layer attention (MRLA) nor a hidden state (RLA), or it is MRLA-light with
+            a norm that is no fixed scale in evaluation (batch norm is).
+    """
+    for module in model.modules():
+        if isinstance(module, (MRLAResNet, RLAResNet)):
+            watch = AttentionWatch(module) if isinstance(module, MRLAResNet) else HiddenStateWatch(module)
+            try:
+                yield watch
+            finally:
+                watch.stop()
+            return
+    backbone = getattr(model, 'backbone', model)
+    raise InputError(f'{type(backbone).__name__} has no layer attention and no hidden state to look at',
+                     'Give a config whose backbone is MRLAResNet, RLAResNet or RLAResNeXt.')
+
+
+class AttentionWatch:
+    r"""The weight with which each layer of an MRLA backbone's stage reads itself and the earlier ones of the stage.
+
+    For MRLA-base, the weight of layer s at layer t is the softmax weight ``a_s``, mean over images and heads.
+
+    For MRLA-light, let the norm be ``z -> g z + b`` and ``o_t`` the shortcut, which is the stage's input (projected)
+    before its first layer and the previous layer's output ``out_{t-1}`` before the others. Then
+
+    .. math::
+
+        \mathrm{out}_t &= x_t + g_t (a_t v_t + \lambda_t o_t) + b_t \\
+                       &= x_t + b_t + \sum_{s \le t} w_{ts} v_s + \ldots, \qquad
+        w_{ts} = g_s a_s \prod_{r=s+1}^{t} g_r \lambda_r
+
+    where the dots are the same products with the other terms of the earlier outputs (``x_s``, ``b_s``, ``o_1``). These
+    weights differ by channel, in sign too: what is shown is the mean of :math:`|w_{ts}|` over images and channels. It
+    contains only what passes through the attention's own shortcut, not the block's. A network that starts as a plain
+    ResNet (``g = 0``) has zero weights.
+
+    Source: Fang et al., arXiv 2302.03985, sections 3.2 and 3.3.
+    """
+
+    def __init__(self, backbone: MRLAResNet) -> None:
+        self.light = isinstance(backbone.stages[0][0].mrla, LightLayerAttention)
+        self.rows = [[[] for _ in stage] for stage in backbone.stages]
+        layers = [(rows, block.mrla) for stage, blocks in zip(self.rows, backbone.stages)
+                  for rows, block in zip(stage, blocks)]
+        firsts = [blocks[0].mrla for blocks in backbone.stages]
+        record = self._record_light if self.light else self._record_base
+        self.hooks = [mrla.register_forward_pre_hook(partial(record, rows, mrla in firsts)) for rows, mrla in layers]
+
+    def _record_base(self, rows: list, first: bool, mrla: nn.Module, inputs: tuple) -> None:
+        weights, _, _ = mrla.attention(*inputs)
+        rows.append([weight.mean().item() for weight in weights])
+
+    def _record_light(self, rows: list, first: bool, mrla: nn.Module, inputs: tuple) -> None:
+        affine = affine_of_frozen(mrla.norm)
+        if affine is None:
+            raise InputError('the weights of MRLA-light are products with the scales of its norms, and '
+                             f'{type(mrla.norm).__name__} has no fixed one', 'Give a config with batch norm.')
+        scale = affine[0]
+        passed = (scale * mrla.shortcut_scale.flatten()).abs()
+        read = (scale * mrla.attention(inputs[0]).flatten(1)).abs()
+        self.weights = [read] if first else [*(passed * weight for weight in self.weights), read]
+        rows.append([weight.mean().item() for weight in self.weights])
+
+    def stop(self) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+    @property
+    def weights_of_stages(self) -> list[np.ndarray]:
+        """A lower triangular matrix (T, T) for each stage of T layers: row t reads column s."""
+        matrices = []
+        for stage in self.rows:
+            if stage[0]:
+                matrices.append(np.zeros((len(stage), len(stage))))
+                for t, rows in enumerate(stage):
+                    matrices[-1][t, :t + 1] = np.mean(rows, 0)
+        return matrices
+
+    def save(self, path: Path | str) -> None:
+        """Draw a heat map a stage to the picture ``path``."""
+        matrices = self.weights_of_stages
+        figure = Figure(figsize=(4 * len(matrices) + .8, 4.4), layout='constrained')
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, len(matrices), squeeze=False)[0]
+        highest = max(matrix.max() for matrix in matrices) or 1.
+        scale = LogNorm(highest * 1e-4, highest, clip=True) if self.light else Normalize(0, 1)
+        for number, (axis, matrix) in enumerate(zip(axes, matrices), 1):
+            count = len(matrix)
+            shown = np.ma.masked_where(np.triu(np.ones_like(matrix), 1) > 0, matrix)
+            image = axis.imshow(shown, norm=scale, cmap='viridis')
+            ticks = range(0, count, -(-count // 12))
+            axis.set(title=f'stage {number}', xlabel='is read: layer s', xticks=ticks, yticks=ticks,
+                     xticklabels=[tick + 1 for tick in ticks], yticklabels=[tick + 1 for tick in ticks])
+            axis.spines[['top', 'right']].set_visible(False)
+            for t, s in np.argwhere(np.tri(count) > 0) if count <= MAX_NUMBERED else ():
+                axis.text(s, t, f'{matrix[t, s]:.1e}' if self.light else f'{matrix[t, s]:.2f}', fontsize=8, ha='center',
+                          va='center', color='white' if scale(matrix[t, s]) < .6 else 'black')
+        axes[0].set_ylabel('reads: layer t')
+        figure.colorbar(image, ax=axes, shrink=.8, label=(
+            'mean |g a ∏ g λ| over images, channels' if self.light else 'softmax weight, mean over images, heads'))
+        images = len(self.rows[0][0])
+        figure.suptitle(f'MRLA-{"light" if self.light else "base"}: how each layer of a stage reads the earlier ones; '
+                        f'{images} image{"s" if images > 1 else ""}')
+        figure.savefig(path, dpi=110)
+
+
+class HiddenStateWatch:
+    """The hidden state h of an RLA backbone along the depth, and what the blocks take from it; means over images.
+
+    ``norms``: for each block that reads a state, by its number from 0 over all stages, the norm of that state, which is
+    the one after the block before it: root mean square over channels and places, so that stages of different
+    resolution compare.
+    ``shares``: for the same blocks ``||W h|| / ||conv1(x)||``, what the first convolution takes from h against what it
+    takes from the block's input.
+
+    Source of the network: Zhao et al., arXiv 2110.11852.
+    """
+
+    def __init__(self, backbone: RLAResNet) -> None:
+        self.aggregations = backbone.rla
+        self.depths = [len(stage) for stage in backbone.stages]
+        self.records = defaultdict(list)
+        for stage, aggregation in enumerate(self.aggregations):
+            aggregation.read = partial(self._record, sum(self.depths[:stage]), aggregation, aggregation.read)
+
+    def _record(self, first: int, aggregation: nn.Module, read: Callable[..., Tensor], index: int, hidden: Tensor,
+                out: Tensor) -> Tensor:
+        norm = hidden.square().mean((1, 2, 3)).sqrt()
+        share = aggregation.reads[index](hidden).flatten(1).norm(dim=1) / out.flatten(1).norm(dim=1)
+        self.records[first + index] += zip(norm.tolist(), share.tolist())
+        return read(index, hidden, out)
+
+    def stop(self) -> None:
+        for aggregation in self.aggregations:
+            del aggregation.read
+
+    @property
+    def norms(self) -> dict[int, float]:
+        return {number: float(np.mean(record, 0)[0]) for number, record in self.records.items()}
+
+    @property
+    def shares(self) -> dict[int, float]:
+        return {number: float(np.mean(record, 0)[1]) for number, record in self.records.items()}
+
+    def save(self, path: Path | str) -> None:
+        """Draw norm and share along the depth to the picture ``path``."""
+        figure = Figure(figsize=(11, 4.4), layout='constrained')
+        FigureCanvasAgg(figure)
+        left, right = figure.subplots(1, 2)
+        left.set(title='norm of the hidden state h', xlabel='after block', ylabel='root mean square of h')
+        right.set(title='what the first convolution takes from h', xlabel='block', ylabel='||W h|| / ||conv1(x)||')
+        ends = np.cumsum(self.depths)
+        # A block reads the state after the one before it, and people count blocks from 1.
+        for axis, values, shift in ((left, self.norms, 0), (right, self.shares, 1)):
+            axis.plot([number + shift for number in values], list(values.values()), marker='o', ms=4)
+            axis.set(xlim=(.5, ends[-1] + .5), ylim=(0, 1.15 * max(values.values()) or 1))
+            axis.grid(alpha=.3)
+            for stage, (depth, end) in enumerate(zip(self.depths, ends), 1):
+                axis.axvline(end + .5, color='grey', lw=.8, ls='--')
+                axis.text(end - depth / 2 + .5, .98, f'stage {stage}', transform=axis.get_xaxis_transform(),
+                          ha='center', va='top', fontsize=8, color='grey')
+        images = len(next(iter(self.records.values()), ()))
+        figure.suptitle(f'RLA: the hidden state along the depth; {images} image{"s" if images > 1 else ""}')
+        figure.savefig(path, dpi=110)

@@ -1,0 +1,123 @@
+"""What networks cost: exact where it is counted, paired where it is timed, and refused where it makes no sense."""
+import json
+
+import pytest
+import torch
+from conftest import refused
+
+from layeragg_mm.analysis import (
+    Cost,
+    Entrant,
+    Setting,
+    at_depth,
+    build_backbone,
+    compare,
+    complexity,
+    kept_activations,
+    use_literal_forms,
+)
+
+CPU = torch.device('cpu')
+
+
+def test_kept_activations_count_each_storage_once():
+    x, weight = torch.randn(8, 16), torch.randn(16, requires_grad=True)
+    kib = 8 * 16 * 4
+    assert kept_activations(lambda: x * weight) == kib  # x, for the gradient of the weight
+    assert kept_activations(lambda: (x * weight)[:1].exp().sum()) == kib + 16 * 4  # and the row's exponential
+    assert kept_activations(lambda: (x * weight) * (x * weight.detach()) + x) == 2 * kib  # x a second time is none
+    with torch.no_grad():
+        assert kept_activations(lambda: x * weight) == 0
+
+
+def test_complexity_of_a_convolution():
+    conv = torch.nn.Conv2d(3, 8, 3, padding=1)
+    assert complexity(conv, (10, 12)) == (3 * 8 * 9 + 8, 3 * 8 * 9 * 10 * 12)
+
+
+@pytest.mark.parametrize('name', ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'])
+def test_literal_forms_compute_the_same_and_keep_more(name):
+    x = torch.randn(2, 3, 96, 96)
+    outs, kept = [], []
+    for change in (lambda model: model, use_literal_forms):
+        torch.manual_seed(0)
+        model = change(build_backbone(name)).train()
+        for key, parameter in model.named_parameters():
+            if key.endswith('mrla.norm.weight') or '.mrla.norm.0.weight' in key:
+                torch.nn.init.constant_(parameter, .5)
+        outs.append(model(x))
+        kept.append(kept_activations(lambda model=model: model(x)))
+    for fast, literal in zip(*outs):
+        torch.testing.assert_close(fast, literal, rtol=0, atol=1e-5 * literal.abs().max().item())
+    assert kept[0] < kept[1]
+
+
+def test_ratios_are_of_the_same_round():
+    baseline = Cost('a', 1, 1, 100, None, {'inference': [1., 2., 4.]})
+    cost = Cost('b', 1, 1, 150, None, {'inference': [2., 4., 8.], 'fused inference': [.5, 2., 8.]})
+    ratios = cost.relative(baseline)
+    assert ratios['inference'] == (2, 2, 2)
+    assert ratios['fused inference'] == (1, .75, 1.5)
+    assert ratios['activations'] == (1.5, 1.5, 1.5)
+    assert 'peak memory' not in ratios
+
+
+def test_networks_take_turns():
+    order = []
+    models = [torch.nn.Conv2d(3, 4, 3) for _ in range(3)]
+    for index, model in enumerate(models):
+        model.register_forward_hook(lambda module, *_, index=index: order.append((index, module.training)))
+    steps = []
+    costs = compare([Entrant(str(i), model) for i, model in enumerate(models)], Setting(CPU, (33, 33), 1), rounds=2,
+                    track=lambda sequence, text: steps.append(text) or order.clear() or sequence)
+    assert steps == ['counting', 'timing']
+    assert [index for index, training in order] == [0, 1, 2, 0, 1, 2, 1, 2, 0, 1, 2, 0, 2, 0, 1, 2, 0, 1,
+                                                    0, 1, 2, 0, 1, 2]
+    assert [training for _, training in order] == 4 * [True, True, True, False, False, False]
+    assert all(len(seconds) == 2 and min(seconds) > 0 for cost in costs for seconds in cost.seconds.values())
+    assert all(parameter.grad is None for model in models for parameter in model.parameters())
+
+
+def test_names_at_depths():
+    assert at_depth('rla_x50_32x4d', 101) == 'rla_x101_32x4d'
+    assert at_depth('mrla_base_deep_r50', None) == 'mrla_base_deep_r50'
+
+
+def test_the_tool_writes_table_data_and_chart_of_the_growth(run, tmp_path, capsys):
+    assert run('benchmark', 'dla46_c', '--baseline', 'dla46x_c', '--sizes', 33, 64, '--batch', 1, '--rounds', 2,
+               '--literal', '--fuse', '--json', tmp_path / 'costs.json', '--chart', tmp_path / 'costs.png') == 0
+    output = capsys.readouterr().out
+    assert '33x33, batch 1, cpu' in output and '64x64, batch 1' in output and 'frozen batch norm' in output
+    report = json.loads((tmp_path / 'costs.json').read_text())
+    baseline, fast, literal = report['comparisons']['64x64']
+    assert [row['name'] for row in (baseline, fast, literal)] == ['dla46x_c', 'dla46_c', 'dla46_c, literal']
+    assert {kind: len(seconds) for kind, seconds in fast['seconds'].items()} == {
+        'training step': 2, 'inference': 2, 'fused inference': 2}
+    assert 'fused inference' not in literal['seconds']
+    assert baseline['relative']['inference'] == [1, 1, 1]
+    assert (tmp_path / 'costs.png').stat().st_size > 0
+
+
+def test_the_tool_compares_detectors(run, tmp_path, capsys):
+    assert run('benchmark', 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py', '--size', 64, 64, '--batch', 1,
+               '--rounds', 1, '--chart', tmp_path / 'costs.png') == 0
+    assert '| retinanet_r18_fpn_1x_coco ' in capsys.readouterr().out
+    assert (tmp_path / 'costs.png').stat().st_size > 0
+
+
+@pytest.mark.parametrize('arguments, said', [
+    (['resnet49'], 'no backbone is called resnet49'),
+    (['dla34', '--depths', '101'], 'dla34 does not come in depths'),
+    (['dla34', '--size', '32', '64'], 'images of 32 pixels'),
+    (['dla34', '--rounds', '0'], '--rounds 0'),
+    (['dla34', 'detector.py'], 'backbones and whole detectors'),
+    (['detector.py', '--channels-last'], '--channels-last is for backbones'),
+    (['missing.py'], 'config file not found'),
+    (['mmdet::missing.py'], 'mmdet::missing.py'),
+    (['nowhere::missing.py'], 'nowhere::missing.py'),
+    (['dla34', '--json', 'nowhere/costs.json'], 'there is no folder nowhere'),
+    (['dla34', '--chart', 'costs.doc'], '--chart costs.doc'),
+    (['dla34', '--device', 'nowhere'], '--device nowhere'),
+], ids=lambda value: value if isinstance(value, str) else None)
+def test_the_tool_refuses(run, capsys, arguments, said):
+    assert said in refused(run, capsys, 'benchmark', *arguments)

@@ -1,0 +1,75 @@
+"""Every detector of configs builds, trains and predicts; what is said of them elsewhere agrees with the files."""
+import pytest
+import torch
+from conftest import CONFIGS, REPOSITORY
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+
+from layeragg_mm.engine import set_data_root
+from layeragg_mm.engine.config import walk
+from layeragg_mm.published import published_detectors
+from layeragg_mm.published_tables import outdated_documents
+
+DETECTORS = published_detectors()
+SIZE = 64, 64
+
+
+def small_config(name, data_root):
+    """Return a detector's config on small images, with few proposals, for CPU."""
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    set_data_root(cfg, str(data_root))
+    for _, node in walk([cfg.train_dataloader, cfg.test_dataloader]):
+        node.update({key: SIZE for key in ('scale', 'crop_size') if key in node})
+    for _, node in walk([cfg.model.get('train_cfg'), cfg.model.test_cfg]):
+        node.update({key: 20 for key in ('nms_pre', 'max_per_img') if key in node})
+        if node.get('type') == 'RandomSampler':
+            node.num = 16
+    cfg.model.backbone.init_cfg = None  # needs torchvision
+    return cfg
+
+
+@pytest.mark.parametrize('name', DETECTORS)
+def test_trains_a_step_and_predicts(name, coco):
+    init_default_scope('mmdet')
+    cfg = small_config(name, coco)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    idle = {key: value for key, value in model.named_parameters() if value.requires_grad}
+    for key, value in model.named_parameters():
+        if value.requires_grad:
+            value.register_post_accumulate_grad_hook(lambda _, key=key: idle.pop(key, None))
+    train_data = DATASETS.build(cfg.train_dataloader.dataset)
+    losses = model.train().train_step(
+        pseudo_collate([train_data[0], train_data[1]]), build_optim_wrapper(model, cfg.optim_wrapper))
+    assert losses and all(torch.isfinite(torch.as_tensor(loss)).all() for loss in losses.values())
+    assert not idle, 'DistributedDataParallel refuses parameters without gradient'
+
+    sample, = model.eval().test_step(pseudo_collate([DATASETS.build(cfg.test_dataloader.dataset)[0]]))
+    found = sample.pred_instances
+    assert found.bboxes.shape == (len(found), 4) and torch.isfinite(found.bboxes).all()
+    if cfg.model.type == 'MaskRCNN':
+        assert found.masks.shape == (len(found), 64, 64)
+
+
+def test_the_list_of_detectors_is_complete():
+    assert all(detector.config.samefile(CONFIGS / f'{name}.py') for name, detector in DETECTORS.items())
+    others = [file for file in CONFIGS.glob('*.py') if file.stem not in DETECTORS and 'digits' not in file.stem]
+    assert not [file for file in others if Config.fromfile(file).default_scope == 'mmdet']
+
+
+@pytest.mark.parametrize('network', ['rla_r50', 'rla_eca_r101', 'mrla_r101', 'mrla_base_r50'])
+@pytest.mark.parametrize('detector, lr', [('faster_rcnn', 0.02), ('mask_rcnn', 0.02), ('retinanet', 0.01)])
+def test_published_settings(detector, lr, network):
+    cfg = Config.fromfile(CONFIGS / f'{detector}_{network}.py')
+    assert (cfg.optim_wrapper.optimizer.type, cfg.optim_wrapper.optimizer.lr) == ('SGD', lr)
+    assert (cfg.train_cfg.max_epochs, cfg.auto_scale_lr.base_batch_size) == (12, 16)
+    backbone = cfg.model.backbone
+    assert (backbone.frozen_stages, backbone.norm_eval, cfg.model.neck.type) == (1, True, 'FPN')
+    assert str(backbone.depth) == network.split('_r')[-1]
+    assert backbone.init_cfg.checkpoint == f'torchvision://resnet{backbone.depth}'
+
+
+def test_the_documents_show_the_published_numbers():
+    assert not outdated_documents(REPOSITORY), 'run python tools/update_tables.py'

@@ -1,0 +1,75 @@
+"""Every segmentation config builds, trains a step and predicts, with the published settings."""
+import pytest
+import torch
+from conftest import CONFIGS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+
+from layeragg_mm.engine import set_data_root
+from layeragg_mm.engine.config import walk
+
+NAMES = sorted(file.stem for pattern in ('*_camvid*', '*_cityscapes', '*_bsds', 'dla34_ida_digits')
+               for file in CONFIGS.glob(f'{pattern}.py'))
+DATA = dict(camvid='camvid', cityscapes='cityscapes', bsds='bsds', digits='semantic_digits')
+SIZE = 48, 64
+
+
+def small_config(name: str, data_root) -> Config:
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    set_data_root(cfg, str(data_root))
+    for _, node in walk(cfg.model):
+        if 'size' in node:
+            node.size = SIZE
+        if node.get('type') in ('UPerHead', 'FCNHead'):
+            node.channels = 32
+    for _, node in walk([cfg.train_dataloader, cfg.test_dataloader]):
+        node.update({key: SIZE for key in ('scale', 'crop_size') if key in node})
+    cfg.model.backbone.init_cfg = None  # from the network
+    return cfg
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_trains_a_step_and_predicts(name, request):
+    data = next(fixture for word, fixture in DATA.items() if word in name)
+    init_default_scope('mmseg')
+    cfg = small_config(name, request.getfixturevalue(data))
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    idle = {key: value for key, value in model.named_parameters() if value.requires_grad}
+    for key, value in model.named_parameters():
+        if value.requires_grad:
+            value.register_post_accumulate_grad_hook(lambda _, key=key: idle.pop(key, None))
+    train_data = DATASETS.build(cfg.train_dataloader.dataset)
+    losses = model.train().train_step(
+        pseudo_collate([train_data[0], train_data[1]]), build_optim_wrapper(model, cfg.optim_wrapper))
+    assert losses and all(torch.isfinite(torch.as_tensor(loss)).all() for loss in losses.values())
+    assert not idle, 'DistributedDataParallel refuses parameters without gradient'
+
+    test_data = DATASETS.build(cfg.test_dataloader.dataset)
+    sample, = model.eval().test_step(pseudo_collate([test_data[0]]))
+    classes = len(test_data.metainfo['classes'])
+    assert sample.seg_logits.shape == sample.gt_sem_seg.shape and len(sample.seg_logits.data) == classes
+    assert sample.gt_sem_seg.data.unique().le(classes - 1).logical_or(sample.gt_sem_seg.data.unique() == 255).all()
+
+
+@pytest.mark.parametrize('name, crop, epochs', [
+    ('dla169_ida_cityscapes', 832, 500), ('upernet_mrla_r50_cityscapes', 832, 500), ('dla102_ida_camvid', 448, 1200),
+    ('upernet_rla_r50_camvid', 448, 1200), ('dla102_ida_bsds', 416, 1200)])
+def test_published_settings(name, crop, epochs):
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.momentum) == ('SGD', 0.01, 0.9)
+    assert (cfg.train_cfg.max_epochs, cfg.auto_scale_lr.base_batch_size) == (epochs, 16)
+    assert cfg.crop_size == cfg.model.data_preprocessor.size == (crop, crop)
+    transforms = {node.type: node for node in cfg.train_pipeline}
+    assert transforms['RandomRotate'].degree == (180 if 'bsds' in name else 10)
+    assert transforms['RandomCrop'].crop_size == (crop, crop)
+    if 'bsds' not in name:
+        assert transforms['RandomResize'].ratio_range == (0.5, 2)
+    if 'cityscapes' in name:
+        assert (cfg.param_scheduler.type, cfg.param_scheduler.power, cfg.param_scheduler.end) == ('PolyLR', 0.9, epochs)
+    else:
+        assert (cfg.param_scheduler.type, cfg.param_scheduler.milestones) == ('MultiStepLR', [800])
+        assert cfg.train_dataloader.batch_size == 16

@@ -1,0 +1,154 @@
+"""Compare the cost of backbones, or of whole detectors, with a baseline: all in one run, measured in turns.
+
+    python tools/benchmark.py rla_r50 mrla_r50 dla34 --threads 2 --literal --fuse
+    python tools/benchmark.py my_config.py --baseline mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py --device cuda
+    python tools/benchmark.py rla_r50 mrla_r50 --depths 50 101 152 --chart growth.png
+
+Times and memory are ratios to the baseline's: the median of the rounds' ratios, and their quartiles.
+"""
+import argparse
+import logging
+from itertools import product
+from pathlib import Path
+
+import torch
+from mmengine.logging import MMLogger
+from rich.console import Console
+from rich.progress import track
+
+from layeragg_mm.analysis import (
+    Entrant,
+    Setting,
+    at_depth,
+    build_backbone,
+    build_detector,
+    compare,
+    cost_table,
+    is_detector,
+    use_literal_forms,
+    write_costs,
+)
+from layeragg_mm.errors import InputError, run_tool
+from layeragg_mm.visualization import save_cost_chart
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('names', nargs='+', metavar='NAME',
+                        help='backbones (python tools/list_backbones.py lists them), or configs of whole detectors')
+    parser.add_argument('--baseline', help='default: MMDetection\'s resnet50; of configs, the first')
+    parser.add_argument('--depths', type=int, nargs='+', choices=[50, 101, 152],
+                        help='compare at these depths, with the baseline of the same depth')
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument('--size', type=int, nargs=2, default=(384, 384), metavar=('HEIGHT', 'WIDTH'),
+                       help='of the images in pixels (384 384)')
+    sizes.add_argument('--sizes', type=int, nargs='+', metavar='SIDE', help='compare at these sizes of square images')
+    parser.add_argument('--batch', type=int, default=2, help='images at a time (%(default)s)')
+    parser.add_argument('--device', default='cpu', help='as torch names it (%(default)s)')
+    parser.add_argument('--threads', type=int, help='of the CPU; default: as torch chooses')
+    parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32',
+                        help='other than float32: what torch.autocast computes in; weights stay float32 (%(default)s)')
+    parser.add_argument('--channels-last', action='store_true', help='the memory format of images and weights')
+    norm = parser.add_mutually_exclusive_group()
+    norm.add_argument('--frozen-bn', action='store_true', default=True, dest='frozen_bn',
+                      help='backbones train with frozen batch norm, as detectors have it (default)')
+    norm.add_argument('--batch-stats', action='store_false', dest='frozen_bn',
+                      help='backbones train with batch statistics; of a detector, its config decides')
+    parser.add_argument('--compile', action='store_true', help='one more row for each network: through torch.compile')
+    parser.add_argument('--literal', action='store_true', help='one more row for each network: in its published form')
+    parser.add_argument('--fuse', action='store_true', help='one more column: inference after layeragg_mm.fuse, '
+                        'relative to the baseline\'s inference without')
+    parser.add_argument('--rounds', type=int, default=15, help='how often each is timed (%(default)s)')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all measurements here')
+    parser.add_argument('--chart', type=Path, metavar='FILE.png', help='draw the comparison here')
+    return parser.parse_args()
+
+
+def choose_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f'--device {name}: {str(error).splitlines()[0]}',
+                         'Give cpu, or cuda on a machine with a GPU.') from error
+    return device
+
+
+def check(args: argparse.Namespace) -> None:
+    for option in ('batch', 'threads', 'rounds'):
+        value = getattr(args, option)
+        if value is not None and value < 1:
+            raise InputError(f'--{option} {value} is not available', 'Give 1 or more.')
+    for path in filter(None, (args.json, args.chart)):
+        if not path.parent.is_dir():
+            raise InputError(f'{path}: there is no folder {path.parent}', 'Make it, or write elsewhere.')
+    if args.chart is not None and args.chart.suffix != '.png':
+        raise InputError(f'--chart {args.chart} is no PNG file', 'Give a name that ends in .png.')
+    for side in args.sizes or args.size:
+        if side < 33:
+            raise InputError(f'images of {side} pixels are too small', 'Give 33 or more.')
+    if len({is_detector(name) for name in filter(None, (args.baseline, *args.names))}) > 1:
+        raise InputError('backbones and whole detectors do not compare', 'Give names only, or configs only.')
+    if args.channels_last and is_detector(args.names[0]):
+        raise InputError('--channels-last is for backbones: mmcv\'s RoIAlign, for one, misreads such maps',
+                         'Leave it out for detectors.')
+    if args.depths and is_detector(args.names[0]):
+        raise InputError('--depths is for backbones', 'Give configs of the depths in question.')
+
+
+def enter(args: argparse.Namespace, depth: int | None) -> list[Entrant]:
+    """Build every network in every form, the baseline first."""
+    baseline = args.baseline or (args.names[0] if is_detector(args.names[0]) else 'resnet50')
+
+    def build(name: str) -> torch.nn.Module:
+        return build_detector(name) if is_detector(name) else build_backbone(
+            name, depth=depth, norm_eval=args.frozen_bn)
+
+    entrants = []
+    for name in dict.fromkeys((baseline, *args.names)):
+        title = Path(name).stem if is_detector(name) else at_depth(name, depth)
+        entrants.append(Entrant(title, build(name), fused=args.fuse))
+        if args.compile:
+            entrants.append(Entrant(f'{title}, compiled', build(name), compiled=True))
+        if args.literal and name != baseline:
+            entrants.append(Entrant(f'{title}, literal', use_literal_forms(build(name))))
+    return entrants
+
+
+def describe(args: argparse.Namespace) -> str:
+    parts = [f'batch {args.batch}', args.device, args.dtype]
+    if args.device == 'cpu':
+        parts[1] += f' ({torch.get_num_threads()} threads)'
+    if args.channels_last:
+        parts.append('channels_last')
+    if not is_detector(args.names[0]):
+        parts.append('frozen batch norm' if args.frozen_bn else 'batch statistics')
+    return ', '.join(parts)
+
+
+def main() -> None:
+    args = parse_args()
+    check(args)
+    device = choose_device(args.device)
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    MMLogger.get_current_instance().setLevel(logging.ERROR)  # it tells of every operator that is not counted
+    console, setting = Console(width=140), describe(args)
+    sizes = [(side, side) for side in args.sizes] if args.sizes else [tuple(args.size)]
+    comparisons = {}
+    for depth, (height, width) in product(args.depths or [None], sizes):
+        title = f'{height}x{width}' if depth is None else f'depth {depth}, {height}x{width}'
+        comparisons[title] = compare(
+            enter(args, depth),
+            Setting(device, (height, width), args.batch, getattr(torch, args.dtype), args.channels_last),
+            rounds=args.rounds,
+            track=lambda steps, text, title=title: track(steps, f'{title}: {text}', transient=True))
+        console.print(cost_table(comparisons[title], f'{title}, {setting}'))
+    if args.json is not None:
+        write_costs(comparisons, args.json, setting=setting)
+    if args.chart is not None:
+        save_cost_chart(comparisons, args.chart, title=setting)
+
+
+if __name__ == '__main__':
+    run_tool(main)
