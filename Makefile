@@ -61,5 +61,7 @@ check-python:
 	$*/bin/python -m pip install --quiet --requirement requirements/build.txt
 	$*/bin/python -m pip install --no-build-isolation $(patsubst %,--requirement %,$(REQUIREMENTS))
 	$*/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@# An editable install leaves the start-up file out, by which mmengine knows layeragg_mm:: before it is imported.
+	$*/bin/python -c 'import shutil, site; shutil.copy("layeragg_mm_scope.pth", site.getsitepackages()[0])'
 	$*/bin/python -c 'import layeragg_mm'
 	@touch $@

@@ -116,7 +116,7 @@ def how_to_get(detector: PublishedDetector) -> str:
                   f'then: python tools/reproduce.py {detector.name} --checkpoint FILE --data-root DIR']
     else:
         lines += ['checkpoint: none was released',
-                  f'to train one: python tools/train.py configs/{detector.name}.py --data-root DIR']
+                  f'to train one: python tools/train.py configs/{detector.name}.py --data-root DIR --auto-scale-lr']
         if detector.starts_from:
             lines[-1] += ' --cfg-options model.backbone.init_cfg.checkpoint=FILE'
             lines += [f'FILE: the ImageNet checkpoint {detector.starts_from}, from {detector.page}']

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from layeragg_mm.analysis import BASELINES, build_backbone, complexity
 from layeragg_mm.backbones.variants import VARIANTS
-from layeragg_mm.errors import run_tool
+from layeragg_mm.errors import InputError, run_tool
 
 
 def main() -> None:
@@ -18,6 +18,8 @@ def main() -> None:
                         help='image size that the GFLOPs (multiply-adds) are for')
     parser.add_argument('--names', nargs='+', help='variants to print; all by default')
     args = parser.parse_args()
+    if min(args.size) < 33:
+        raise InputError(f'--size {args.size[0]} {args.size[1]} is too small', 'Give 33 or more.')
     MMLogger.get_current_instance().setLevel(logging.ERROR)  # it tells of every operator that is not counted
     table = Table('variant', 'parameters (M)', 'GFLOPs', 'channels', 'strides', box=None)
     for name in track(args.names or [*BASELINES, *VARIANTS], 'counting', transient=True):
