@@ -18,6 +18,7 @@ from rich.progress import track
 from layeragg_mm.errors import InputError, RunError, run_tool
 from layeragg_mm.study import (
     Plan,
+    Study,
     insert_report,
     load_study,
     measure_costs,
@@ -47,12 +48,14 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def repeat(plan: Plan, arm: str, seed: str, console: Console) -> None:
-    """Run one cell again, and say whether it came out as before."""
-    study = plan.study
+def check_cell(study: Study, arm: str, seed: str) -> None:
     if arm not in study.arms or seed not in map(str, study.seeds):
         raise InputError(f'--repeat {arm} {seed}: {study.path} has no such cell',
                          f'Arms: {", ".join(study.arms)}; seeds: {", ".join(map(str, study.seeds))}.')
+
+
+def repeat(plan: Plan, arm: str, seed: str, console: Console) -> None:
+    """Run one cell again, and say whether it came out as before."""
     if plan.cell(arm, int(seed)).result() is None:
         raise InputError(f'--repeat {arm} {seed}: it was not run before', 'Run the study first.')
     failures = run_cells(plan, [plan.repetition(arm, int(seed))], 1, console)
@@ -88,6 +91,8 @@ def write_report(plan: Plan, failures: dict[str, str], docs: Path | None, consol
 def main() -> None:
     args = parse_args()
     study = load_study(args.study)
+    if args.repeat:
+        check_cell(study, *args.repeat)
     plan = Plan(study, args.work_dir or Path('work_dirs/study', study.path.stem), args.data_root)
     console, failures = Console(), {}
     plan.check_unchanged()
