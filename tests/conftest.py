@@ -9,6 +9,7 @@ import pytest
 import street_scenes
 from mmdet.datasets import CocoDataset
 from mmdet.visualization import DetLocalVisualizer
+from mmengine.logging import MMLogger
 from mmseg.visualization import SegLocalVisualizer
 
 import layeragg_mm  # noqa: F401  (registers)
@@ -78,8 +79,8 @@ def run(monkeypatch):
         tool = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(tool)
         monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
-        for visualizer in (DetLocalVisualizer, SegLocalVisualizer):
-            visualizer._instance_dict.clear()  # the one of an earlier run would write to that run's folder
+        for shared in (DetLocalVisualizer, SegLocalVisualizer, MMLogger):
+            shared._instance_dict.clear()  # those of an earlier run would write to that run's folder and output
         try:
             run_tool(tool.main)
         except SystemExit as stop:

@@ -50,7 +50,7 @@ ablations:
     title: Broken
     cfg_options:
       custom_imports.imports: [layeragg_mm, layeragg_mm.study.hooks]
-      custom_hooks: [{{type: ConstantStartHook, pattern: mrla.shortcut_scale, value: 1.0e+38}}]
+      custom_hooks: [{{type: ConstantStartHook, pattern: backbone.conv1.weight, value: 1.0e+38}}]
 """  # noqa: E501
 
 
