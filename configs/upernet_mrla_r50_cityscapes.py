@@ -1,11 +1,4 @@
 # UPerNet, MRLA-light ResNet-50; Cityscapes, 500 epochs.
-_base_ = './upernet_r50_cityscapes.py'
+_base_ = './upernet_rla_r50_cityscapes.py'
 
-model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='MRLAResNet',
-        depth=50,
-        norm_cfg=dict(type='SyncBN', requires_grad=True),
-        norm_eval=False,
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')))
+model = dict(backbone=dict(type='MRLAResNet'))

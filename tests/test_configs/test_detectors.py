@@ -4,8 +4,8 @@ import torch
 from conftest import CONFIGS, REPOSITORY
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.registry import DATASETS, init_default_scope
+from train_step import train_a_step
 
 from layeragg_mm.engine import set_data_root
 from layeragg_mm.engine.config import walk
@@ -34,17 +34,7 @@ def small_config(name, data_root):
 def test_trains_a_step_and_predicts(name, coco):
     init_default_scope('mmdet')
     cfg = small_config(name, coco)
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    idle = {key: value for key, value in model.named_parameters() if value.requires_grad}
-    for key, value in model.named_parameters():
-        if value.requires_grad:
-            value.register_post_accumulate_grad_hook(lambda _, key=key: idle.pop(key, None))
-    train_data = DATASETS.build(cfg.train_dataloader.dataset)
-    losses = model.train().train_step(
-        pseudo_collate([train_data[0], train_data[1]]), build_optim_wrapper(model, cfg.optim_wrapper))
-    assert losses and all(torch.isfinite(torch.as_tensor(loss)).all() for loss in losses.values())
-    assert not idle, 'DistributedDataParallel refuses parameters without gradient'
+    model = train_a_step(cfg)
 
     sample, = model.eval().test_step(pseudo_collate([DATASETS.build(cfg.test_dataloader.dataset)[0]]))
     found = sample.pred_instances
