@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from mmcv.cnn import ConvModule
 from mmcv.cnn.bricks import wrappers
-from mmcv.ops import DeformConv2d, ModulatedDeformConv2d, ModulatedDeformConv2dPack
+from mmcv.ops import ModulatedDeformConv2dPack
 from mmdet.models.backbones.resnet import ResNet
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -17,6 +17,7 @@ from .backbones import DLANet, RLAResNet
 from .layers import aggregation
 from .layers.deformable import DeformableConv2d
 from .layers.frozen_norm import Affine, affine_of_frozen
+from .layers.memory_format import reads_channels_last, to_contiguous
 from .layers.mrla import LayerAttention
 from .layers.rla import RecurrentAggregation
 
@@ -25,9 +26,6 @@ __all__ = ['fuse']
 # Exactly these: what extends them may compute its weights anew each time.
 CONVOLUTIONS = (nn.Conv2d, wrappers.Conv2d, nn.ConvTranspose2d, wrappers.ConvTranspose2d, ModulatedDeformConv2dPack,
                 DeformableConv2d)
-
-# mmcv's read a channels_last map as if it were contiguous.
-MISREAD = (DeformConv2d, ModulatedDeformConv2d)
 
 
 @torch.no_grad()
@@ -64,7 +62,7 @@ def fuse(model: nn.Module) -> nn.Module:
     for module in list(model.modules()):
         for norm, *convs in _junctions(module):
             _join(norm, convs)
-        if isinstance(module, (ResNet, DLANet)) and not any(isinstance(part, MISREAD) for part in module.modules()):
+        if isinstance(module, (ResNet, DLANet)) and reads_channels_last(module):
             module.to(memory_format=torch.channels_last)
             module.register_forward_pre_hook(_to_channels_last)
             module.register_forward_hook(_to_contiguous)
@@ -77,7 +75,7 @@ def _to_channels_last(backbone: nn.Module, inputs: tuple[torch.Tensor]) -> torch
 
 def _to_contiguous(backbone: nn.Module, inputs: tuple, outputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     """mmcv's RoIAlign reads a channels_last map as if it were contiguous."""
-    return tuple(out.contiguous() for out in outputs)
+    return tuple(to_contiguous(out) for out in outputs)
 
 
 class _Place(NamedTuple):

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ..checkpoints import ReleasedCheckpointMixin
 from ..layers.frozen_norm import apply_in_sequence, conv_norm
+from ..layers.memory_format import ChannelsLastMixin
 from .building import one_of
 
 __all__ = ['AggregationBottleneck', 'AggregationResNet', 'BranchesMixin']
@@ -36,7 +37,7 @@ class AggregationBottleneck(BranchesMixin, Bottleneck):
     """MMDetection's bottleneck with its branches as methods; parameters and arguments are the same."""
 
 
-class AggregationResNet(ReleasedCheckpointMixin, ResNet):
+class AggregationResNet(ReleasedCheckpointMixin, ChannelsLastMixin, ResNet):
     """Base of the ResNets with layer aggregation: MMDetection's :class:`~mmdet.models.ResNet`, checked at the door.
 
     Args:

@@ -11,13 +11,14 @@ from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.dla import translate_dla
 from ..layers.aggregation import BasicBlock, Bottleneck, Tree, conv2d
 from ..layers.frozen_norm import ConvSequential
+from ..layers.memory_format import ChannelsLastMixin
 from .building import norm_builder, one_of
 
 __all__ = ['DLANet']
 
 
 @MODELS.register_module()
-class DLANet(ReleasedCheckpointMixin, BaseModule):
+class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
     """Deep layer aggregation network (DLA, CVPR 2018, arXiv 1707.06484, table 1).
 
     A 7x7 convolution, then levels 0 to 5 with strides 1, 2, 4, 8, 16 and 32: levels 0 and 1 are 3x3 convolutions,
@@ -143,8 +144,7 @@ class DLANet(ReleasedCheckpointMixin, BaseModule):
                     module.eval()
         return self
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the levels ``out_indices`` of a batch of images (N, in_channels, H, W)."""
+    def features(self, x: Tensor) -> tuple[Tensor, ...]:
         x = self.base_layer(x)
         outs = {}
         for i, level in enumerate(self.levels):

@@ -30,8 +30,7 @@ class MRLABottleneck(AggregationBottleneck):
         out = self.relu(self.residual(x).add_(shortcut))
         if isinstance(self.mrla, LightLayerAttention):
             return self.mrla(out, shortcut), ()
-        out, key_and_value = self.mrla(out, history)
-        return out, (*history, key_and_value)
+        return self.mrla(out, history)
 
 
 @MODELS.register_module()
@@ -95,8 +94,7 @@ class MRLAResNet(AggregationResNet):
                 block.planes * block.expansion, drop_path_rate=rate, **options)
         self._freeze_stages()  # of the attention too
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs of the stages ``out_indices`` for images (N, 3, H, W)."""
+    def features(self, x: Tensor) -> tuple[Tensor, ...]:
         x = self.stem_features(x)
         outs = []
         for stage in self.stages[:max(self.out_indices) + 1]:

@@ -71,8 +71,7 @@ class RLAResNet(AggregationResNet):
             for aggregation in self.rla[:max(self.frozen_stages, 0)]:
                 aggregation.eval().requires_grad_(False)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs of the stages ``out_indices`` for images (N, 3, H, W)."""
+    def features(self, x: Tensor) -> tuple[Tensor, ...]:
         x, hidden, before = self.stem_features(x), None, None
         outs = []
         for stage, aggregation in zip(self.stages[:max(self.out_indices) + 1], self.rla):

@@ -46,8 +46,8 @@ class Difficulty(NamedTuple):
 
 # The smallest digits are then 7 pixels high; below that one cannot read them.
 EASY = Difficulty(least_size=64, digits=(4, 10), heights=(20, 60), visible_percent=92, contrast=210)
-HARD = Difficulty(least_size=128, digits=(6, 14), heights=(8, 12, 17, 24, 34, 48, 68, 96), visible_percent=60,
-                  contrast=120, clutter=(4, 12), distractor_percent=25, occluders=(2, 5))
+HARD = Difficulty(least_size=128, digits=(4, 9), heights=(8, 16, 24, 32, 48, 64, 96), visible_percent=80, contrast=200,
+                  clutter=(1, 3), distractor_percent=10, occluders=(0, 1))
 PIECE = 4  # rows and columns of a piece of a digit
 PIECE_HEIGHT = (6, 40)
 
@@ -157,8 +157,8 @@ def make_digit_scenes(
         seed: 0..2**32 - 1.
         semantic: also write label maps for semantic segmentation, ``semantic/{train,val}/*.bmp`` (0 for background,
             1..10 for '0'..'9').
-        hard: digits of 8 to 96 pixels (in a scene of 128), low contrast, occlusion up to 40%, clutter of pieces of
-            digits, and distractors: digits whose quarters are exchanged.
+        hard: digits of 8 to 96 pixels (in a scene of 128), occlusion up to 20%, clutter of pieces of digits, and
+            distractors: digits whose quarters are exchanged.
         track: wraps the sequence of scenes to make, to show progress (``rich.progress.track``).
 
     Raises:

@@ -6,11 +6,14 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from .channel_attention import adaptive_kernel_size
 from .frozen_norm import affine_of_frozen
 
 __all__ = ['BaseLayerAttention', 'LightLayerAttention']
+
+History = tuple[tuple[Tensor, Tensor], ...]  # key and value of each block, the first one's first
 
 
 class LayerAttention(nn.Module):
@@ -64,31 +67,79 @@ class LayerAttention(nn.Module):
 
 
 class ScaledSum(torch.autograd.Function):
-    """``y + scale * z``, in place of ``y``: maps (N, C, H, W) and (C, 1, 1) or (N, C, 1, 1).
+    """``y + scale * z`` for a map ``z`` (N, C, H, W), ``scale`` (C, 1, 1), and ``y`` in one or more parts of the batch.
 
-    The scale's gradient is a dot product of two maps, for which autograd would write a third.
+    The parts are not put together first, which would be one more pass.
     """
 
     @staticmethod
-    def forward(ctx, y: Tensor, scale: Tensor, z: Tensor) -> Tensor:
-        ctx.mark_dirty(y)
+    def forward(ctx, scale: Tensor, z: Tensor, *parts: Tensor) -> Tensor:
         ctx.save_for_backward(scale, z)
-        return y.addcmul_(scale, z)
+        ctx.sizes = [len(part) for part in parts]
+        out = torch.empty_like(z, dtype=torch.promote_types(z.dtype, parts[0].dtype))
+        for y, z_part, out_part in zip(parts, z.split(ctx.sizes), out.split(ctx.sizes)):
+            torch.addcmul(y, scale, z_part, out=out_part)
+        return out
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, ...]:
         scale, z = ctx.saved_tensors
-        n, c = z.shape[:2]
-        if grad.is_contiguous() and z.is_contiguous():
-            dot = torch.bmm(grad.view(n * c, 1, -1), z.to(grad.dtype).view(n * c, -1, 1)).view(n, c, 1, 1)
-        else:
-            dot = (grad * z).sum((2, 3), keepdim=True)
-        return grad, dot.sum_to_size(scale.shape), grad * scale
+        return (grad * z).sum((0, 2, 3))[:, None, None], grad * scale, *grad.split(ctx.sizes)
 
 
-def scaled_sum(y: Tensor, scale: Tensor, z: Tensor) -> Tensor:
-    """Return ``y + scale * z``; ``y`` may be overwritten. torch.compile makes one pass of the plain form itself."""
-    return torch.addcmul(y, scale, z) if torch.compiler.is_compiling() else ScaledSum.apply(y, scale, z)
+def scaled_sum(scale: Tensor, z: Tensor, *parts: Tensor) -> Tensor:
+    """Return ``y + scale * z`` of :class:`ScaledSum`; torch.compile makes one pass of the plain form itself."""
+    return torch.cat(parts) + scale * z if torch.compiler.is_compiling() else ScaledSum.apply(scale, z, *parts)
+
+
+class HistorySum(torch.autograd.Function):
+    """``shift + sum_s weights[s] * values[s]`` of maps (N, C, H, W), weights (S, N, C, 1, 1), shift (C, 1, 1) or None.
+
+    Returns the sum and the values, which the next layer's sum has to take from here: their gradients then
+    come back one layer after another, and each adds its term in place, where autograd would write a map for each pair.
+    """
+
+    @staticmethod
+    def forward(ctx, shift: Tensor | None, weights: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(weights, *values)
+        ctx.set_materialize_grads(False)
+        out = weights[0] * values[0] if shift is None else torch.addcmul(shift, weights[0], values[0])
+        for weight, value in zip(weights[1:], values[1:]):
+            out.addcmul_(weight, value)
+        return out, *values
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor, *later: Tensor | None) -> tuple[Tensor | None, ...]:
+        if grad is None:
+            return None, None, *later
+        weights, *values = ctx.saved_tensors
+        dots = torch.stack([(grad * value).sum((2, 3), keepdim=True) for value in values])
+        to_values = [grad * weight if from_later is None else from_later.addcmul_(grad, weight)
+                     for weight, from_later in zip(weights, later)]
+        return grad.sum((0, 2, 3))[:, None, None] if ctx.needs_input_grad[0] else None, dots, *to_values
+
+
+def history_sum(shift: Tensor | None, weights: Tensor, values: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return the sum of :class:`HistorySum` and the values for the next one; torch.compile gets the plain form."""
+    if not torch.compiler.is_compiling():
+        return HistorySum.apply(shift, weights, *values)
+    out = sum(weight * value for weight, value in zip(weights, values))
+    return out if shift is None else out + shift, *values
+
+
+def depthwise_of_each(x: Tensor, kernels: Tensor, bias: Tensor | None) -> tuple[Tensor, ...]:
+    """Convolve each image of ``x`` (N, C, H, W) with depthwise kernels of its own, (N, C, 1, 3, 3), all with one bias.
+
+    Returns the result in parts of the batch: images count as channels of one convolution where the layout allows it; in
+    channels_last they come one by one.
+    """
+    n, c, h, w = x.shape
+    if x.is_contiguous():
+        bias = bias if bias is None else bias.repeat(n)
+        out = F.conv2d(x.view(1, n * c, h, w), kernels.flatten(0, 1), bias, padding=1, groups=n * c)
+        return (out.view(n, c, h, w),)
+    return tuple(F.conv2d(image, kernel, bias, padding=1, groups=c) for image, kernel in zip(x.split(1), kernels))
 
 
 class LightLayerAttention(LayerAttention):
@@ -138,25 +189,15 @@ class LightLayerAttention(LayerAttention):
         return self.per_channel(((query * key).sum(-1) / math.sqrt(self.channels_per_head)).sigmoid())
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        affine = self.frozen_affine()
-        if not (x.is_contiguous() and shortcut.is_contiguous()):
-            if affine is None:
-                return self.forward_literal(x, shortcut)
-            # With a frozen norm, s z + b, the output is (b + s lambda o) + s a v + x. (channels_last, in the main.)
-            scale, shift = (value[:, None, None] for value in affine)
-            out = torch.addcmul(shift, scale * self.shortcut_scale, shortcut)
-            return scaled_sum(out, scale * self.attention(x), self.value(x)).add_(x)
-        # a v = (a W_v) * x is one depthwise convolution whose kernels are each image's own: images count as channels.
-        # With a frozen norm, s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o.
-        n, c, h, w = x.shape
+        # a v = (a W_v) * x is one depthwise convolution, whose kernels are each image's own. With a frozen norm,
+        # s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o.
         kernels, bias, shortcut_scale = self.attention(x)[..., None] * self.value.weight, None, self.shortcut_scale
+        affine = self.frozen_affine()
         if affine is not None:
-            scale, shift = affine
+            scale, bias = affine
             kernels = scale[:, None, None, None] * kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))
-            bias = shift.repeat(n)
             shortcut_scale = scale[:, None, None] * shortcut_scale
-        out = F.conv2d(x.view(1, n * c, h, w), kernels.flatten(0, 1), bias, padding=1, groups=n * c)
-        out = scaled_sum(out, shortcut_scale.repeat(n, 1, 1), shortcut.view(1, n * c, h, w)).view(n, c, h, w)
+        out = scaled_sum(shortcut_scale, shortcut, *depthwise_of_each(x, kernels, bias))
         return out if affine is not None else x + self.drop_path(self.norm(out))
 
     def forward_literal(self, x: Tensor, shortcut: Tensor) -> Tensor:
@@ -204,34 +245,30 @@ class BaseLayerAttention(LayerAttention):
         self.act = act or nn.Identity()
         self.init_weights()
 
-    def forward(self, x: Tensor,
-                history: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return the output and this block's (key, value); ``history`` holds those of the blocks before it."""
+    def forward(self, x: Tensor, history: History = ()) -> tuple[Tensor, History]:
+        """Return the output and the history for the next block: the (key, value) of all blocks up to this one."""
         weights, keys, values = self.attention(x, history)
         affine = self.frozen_affine()
-        folded = affine is not None and isinstance(self.act, nn.Identity)
-        if folded:  # with norm(z) = s z + b, the output is b + sum_s (s a_s) v_s + x
+        if affine is not None and isinstance(self.act, nn.Identity):
+            # With norm(z) = s z + b, the output is b + sum_s (s a_s) v_s + x.
             scale, shift = (value[:, None, None] for value in affine)
-            weights = [scale * weight for weight in weights]
-            out = torch.addcmul(shift, weights[0], values[0])
+            out, *values = history_sum(shift, scale * weights, values)
+            out = out.add_(x)
         else:
-            out = weights[0] * values[0]
-        for weight, value in zip(weights[1:], values[1:]):
-            out = scaled_sum(out, weight, value)
-        out = out.add_(x) if folded else x + self.drop_path(self.act(self.norm(out)))
-        return out, (keys[-1], values[-1])
+            out, *values = history_sum(None, weights, values)
+            out = x + self.drop_path(self.act(self.norm(out)))
+        return out, tuple(zip(keys, values))
 
-    def attention(self, x: Tensor, history: Sequence[tuple[Tensor, Tensor]]):
-        """Return the blocks' weights ``a_s``, each (N, C, 1, 1), with their keys and values."""
+    def attention(self, x: Tensor, history: History) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+        """Return the blocks' weights ``a_s``, (S, N, C, 1, 1), with their keys and values."""
         query, key = self.query_and_key(x)
         keys, values = zip(*history, (key, self.value(x)))
         scores = torch.stack([(query * key).sum(-1) for key in keys])
         weights = (scores / math.sqrt(self.channels_per_head)).softmax(0)
-        return [self.per_channel(weight) for weight in weights], keys, values
+        return torch.stack([self.per_channel(weight) for weight in weights]), keys, values
 
-    def forward_literal(self, x: Tensor,
-                        history: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward_literal(self, x: Tensor, history: History = ()) -> tuple[Tensor, History]:
         """The equation as it stands, which the fast form equals."""
         weights, keys, values = self.attention(x, history)
-        attended = (torch.stack(weights) * torch.stack(values)).sum(0)
-        return x + self.drop_path(self.act(self.norm(attended))), (keys[-1], values[-1])
+        attended = (weights * torch.stack(values)).sum(0)
+        return x + self.drop_path(self.act(self.norm(attended))), tuple(zip(keys, values))

@@ -88,8 +88,10 @@ class Plan:
 
     @property
     def cells(self) -> list[Cell]:
-        """All cells, every arm with the first seed before the second: what is there halfway can be compared."""
-        return [self.cell(arm, seed) for seed in self.study.seeds for arm in self.study.arms]
+        """All cells, the ablations' last, every arm with the first seed before the second: what is there halfway can be
+        compared."""
+        return [self.cell(arm.name, seed) for ablation in (False, True) for seed in self.study.seeds
+                for arm in self.study.arms.values() if arm.ablation == ablation]
 
     def cell(self, arm: str, seed: int) -> Cell:
         return Cell(self.study.arms[arm], seed, self.work_dir / 'cells' / arm / f'seed{seed}')

@@ -1,5 +1,5 @@
-# CamVid at half size, 180x240, in batches of 4, from random weights: what CPU cores can train. The budget is 15 minutes of
-# one core for each network, by its time an iteration that was measured before, so max_iters differs.
+# CamVid at half size, 180x240, in batches of 4, from random weights: what CPU cores can train. The budget is 15 minutes
+# of one core for each network, by its time an iteration that was measured before, so max_iters differs.
 _base_ = '../../configs/_base_/camvid.py'
 
 max_iters = 620

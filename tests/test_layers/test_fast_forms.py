@@ -50,10 +50,12 @@ def test_light(size, dtype, frozen, memory_format):
 @pytest.mark.parametrize('dtype', TOLERANCE)
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
 @pytest.mark.parametrize('earlier', [0, 3])
-def test_base(size, dtype, frozen, earlier):
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+def test_base(size, dtype, frozen, earlier, memory_format):
     module = drawn(BaseLayerAttention(64), dtype)
     module.norm.train(not frozen)
-    x, *values = (torch.randn(3, 64, *size, dtype=dtype).requires_grad_() for _ in range(1 + earlier))
+    x, *values = (torch.randn(3, 64, *size, dtype=dtype).to(memory_format=memory_format).requires_grad_()
+                  for _ in range(1 + earlier))
     keys = [torch.randn(3, 4, 16, dtype=dtype).requires_grad_() for _ in values]
 
     def first_output(forward):
@@ -62,3 +64,25 @@ def test_base(size, dtype, frozen, earlier):
     inputs = [x, *keys, *values]
     assert_equal(results(first_output(module), module, inputs), results(first_output(module.forward_literal), module,
                                                                         inputs), dtype)
+
+
+@pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+def test_a_stage_of_base(frozen, memory_format):
+    """Values pass from layer to layer, and gradients come back the same way."""
+    layers = torch.nn.ModuleList(drawn(BaseLayerAttention(32), torch.float64) for _ in range(4))
+    for i, layer in enumerate(layers):
+        layer.norm.train(not frozen)
+        torch.nn.init.normal_(layer.value.weight, i - 2.)
+    x = torch.randn(2, 32, 5, 7, dtype=torch.float64).to(memory_format=memory_format).requires_grad_()
+
+    def stage(forwards):
+        def forward(x):
+            history = ()
+            for f in forwards:
+                x, history = f(x, history)
+            return x
+        return forward
+
+    literal = results(stage([layer.forward_literal for layer in layers]), layers, [x])
+    assert_equal(results(stage(layers), layers, [x]), literal, torch.float64)

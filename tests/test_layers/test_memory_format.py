@@ -1,0 +1,40 @@
+"""Backbones compute in channels_last on the CPU, and nobody sees it."""
+import pytest
+import torch
+from mmengine.registry import MODELS
+
+from layeragg_mm.backbones.variants import VARIANTS
+from layeragg_mm.layers.memory_format import TILE, reads_channels_last, to_contiguous
+
+
+@pytest.mark.parametrize('size', [(1, 1), (5, 7), (16, TILE // 16), (19, 41)])
+def test_to_contiguous(size):
+    x = torch.randn(2, 3, *size).contiguous(memory_format=torch.channels_last).requires_grad_()
+    out = to_contiguous(x)
+    assert out.is_contiguous() and torch.equal(out, x)
+    weight = torch.randn_like(out)
+    (out * weight).sum().backward()
+    assert torch.equal(x.grad, weight)
+    assert torch.autograd.gradcheck(to_contiguous, torch.randn(1, 2, 3, 4, dtype=torch.float64, requires_grad=True))
+
+
+@pytest.mark.parametrize('name', ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'])
+def test_layout_is_chosen_inside(name, monkeypatch):
+    model = MODELS.build(VARIANTS[name]).eval()
+    seen = []
+    monkeypatch.setattr(model, 'features', lambda x, features=model.features: seen.append(x) or features(x))
+    x = torch.randn(2, 3, 45, 67)
+    with torch.no_grad():
+        outs = model(x)
+        literal = model.forward_literal(x)
+    assert [image.is_contiguous() for image in seen] == [False, True]
+    for out, expected in zip(outs, literal, strict=True):
+        assert out.is_contiguous()
+        torch.testing.assert_close(out, expected, rtol=0, atol=1e-5 * max(1., expected.abs().max().item()))
+
+
+def test_deformable_convolutions_of_mmcv_stay_contiguous():
+    model = MODELS.build(dict(VARIANTS['rla_r50'], dcn=dict(type='DCNv2', deform_groups=1),
+                              stage_with_dcn=(False, False, False, True)))
+    assert not reads_channels_last(model)
+    assert reads_channels_last(MODELS.build(VARIANTS['rla_r50']))
