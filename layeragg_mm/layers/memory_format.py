@@ -1,9 +1,9 @@
 """Where channels_last pays, and who cannot read it."""
+from collections.abc import Sequence
+
 import torch
 from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
 from torch import Tensor, nn
-
-from .deformable import DeformableConv2d
 
 __all__ = ['ChannelsLastMixin', 'reads_channels_last', 'to_contiguous']
 
@@ -11,30 +11,28 @@ TILE = 256  # pixels
 
 
 class ChannelsLastMixin:
-    """A backbone that computes its ``features`` in channels_last where that is faster: on the CPU.
+    """A backbone or neck that computes its ``features`` in channels_last where that is faster: on the CPU.
 
     There every convolution of a contiguous map copies it to a blocked layout and its result back, and a depthwise
-    one takes five times as long. Contiguous images give contiguous outputs: mmcv's RoIAlign reads nothing else.
+    one takes five times as long. What is contiguous gives contiguous outputs: mmcv's RoIAlign reads nothing else.
     """
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs ``out_indices`` for images (N, in_channels, H, W)."""
-        if x.device.type != 'cpu' or not x.is_contiguous() or not reads_channels_last(self):
-            return self.features(x)
-        return tuple(to_contiguous(out) for out in self.features(x.contiguous(memory_format=torch.channels_last)))
+    def forward(self, inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return the ``features`` of images (N, C, H, W), or of the maps that a neck reads."""
+        maps = [inputs] if isinstance(inputs, Tensor) else inputs
+        if any(x.device.type != 'cpu' or not x.is_contiguous() for x in maps) or not reads_channels_last(self):
+            return self.features(inputs)
+        maps = [x.contiguous(memory_format=torch.channels_last) for x in maps]
+        return tuple(to_contiguous(out) for out in self.features(maps[0] if isinstance(inputs, Tensor) else maps))
 
-    def forward_literal(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The same in the layout of the images."""
-        return self.features(x)
+    def forward_literal(self, inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The same in the layout of the inputs."""
+        return self.features(inputs)
 
 
 def reads_channels_last(module: nn.Module) -> bool:
-    """Whether every part of ``module`` computes the same in channels_last.
-
-    mmcv's deformable convolutions read such a map as if it were contiguous; :class:`DeformableConv2d` guards its own.
-    """
-    return not any(isinstance(part, (DeformConv2d, ModulatedDeformConv2d)) and not isinstance(part, DeformableConv2d)
-                   for part in module.modules())
+    """Whether every part of ``module`` can; mmcv's deformable convolutions read a map as if it were contiguous."""
+    return not any(isinstance(part, (DeformConv2d, ModulatedDeformConv2d)) for part in module.modules())
 
 
 def to_contiguous(x: Tensor) -> Tensor:
@@ -43,7 +41,7 @@ def to_contiguous(x: Tensor) -> Tensor:
 
 
 class _ToContiguous(torch.autograd.Function):
-    """Some pixels at a time: with a channel's pixels C apart, what is read of a whole map does not stay in the cache."""
+    """Some pixels at a time: with a channel's pixels C apart, what is read of a whole map leaves the cache too soon."""
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:

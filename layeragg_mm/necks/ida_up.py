@@ -11,12 +11,13 @@ from ..backbones.building import norm_builder, one_of
 from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.dla import translate_ida_up
 from ..layers.aggregation import IterativeAggregation, UpAggregation
+from ..layers.memory_format import ChannelsLastMixin
 
 __all__ = ['IDAUp']
 
 
 @MODELS.register_module()
-class IDAUp(ReleasedCheckpointMixin, BaseModule):
+class IDAUp(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
     """Iterative deep aggregation of a backbone's features, upwards (DLA, CVPR 2018, arXiv 1707.06484, section 4.2).
 
     From the coarsest level on, each level aggregates itself with everything coarser
@@ -37,7 +38,9 @@ class IDAUp(ReleasedCheckpointMixin, BaseModule):
     layer thus works for the finest map as well as for its own, none for nothing, and 3x3 convolutions run at the
     backbone's widths, narrow where the maps are large.
 
-    Features need not be exact multiples in size: the coarser one, upsampled, is cropped to the finer one's size.
+    Reads the backbone's features (N, in_channels[i], H_i, W_i), which need not be exact multiples in size: the coarser
+    one, upsampled, is cropped to the finer one's size.
+
     DLA segmentation and CenterNet checkpoints load as they are: of a whole network, the neck takes its part.
 
     Args:
@@ -116,8 +119,7 @@ class IDAUp(ReleasedCheckpointMixin, BaseModule):
                 _out_conv(out_channels if i else first, out_channels, 3, stride=2)
                 for i in range(num_outs - len(channels) if add_extra_convs else 0))
 
-    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return the maps of ``mode`` for the backbone's features (N, in_channels[i], H_i, W_i)."""
+    def features(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         if len(inputs) != self.num_ins:
             raise ValueError(f'IDAUp got {len(inputs)} inputs; allowed: {self.num_ins}, as in_channels has')
         results = self.dla_up(inputs[self.start_level:])

@@ -33,6 +33,17 @@ def test_layout_is_chosen_inside(name, monkeypatch):
         torch.testing.assert_close(out, expected, rtol=0, atol=1e-5 * max(1., expected.abs().max().item()))
 
 
+@pytest.mark.parametrize('mode', ['pyramid', 'finest', 'centernet'])
+def test_the_neck_too(mode):
+    neck = MODELS.build(dict(type='IDAUp', in_channels=[8, 16, 32, 64], out_channels=8, mode=mode)).eval()
+    inputs = [torch.randn(2, 8 << i, 37 + 2**i - 1 >> i, 29 + 2**i - 1 >> i) for i in range(4)]
+    with torch.no_grad():
+        outs, literal = neck(inputs), neck.forward_literal(inputs)
+    for out, expected in zip(outs, literal, strict=True):
+        assert out.is_contiguous()
+        torch.testing.assert_close(out, expected, rtol=0, atol=1e-5 * max(1., expected.abs().max().item()))
+
+
 def test_deformable_convolutions_of_mmcv_stay_contiguous():
     model = MODELS.build(dict(VARIANTS['rla_r50'], dcn=dict(type='DCNv2', deform_groups=1),
                               stage_with_dcn=(False, False, False, True)))
