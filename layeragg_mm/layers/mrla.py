@@ -87,11 +87,6 @@ class ScaledSum(torch.autograd.Function):
         return (grad * z).sum((0, 2, 3))[:, None, None], grad * scale, *grad.split(ctx.sizes)
 
 
-def scaled_sum(scale: Tensor, z: Tensor, *parts: Tensor) -> Tensor:
-    """Return ``y + scale * z`` of :class:`ScaledSum`; torch.compile makes one pass of the plain form itself."""
-    return torch.cat(parts) + scale * z if torch.compiler.is_compiling() else ScaledSum.apply(scale, z, *parts)
-
-
 class HistorySum(torch.autograd.Function):
     """``shift + sum_s weights[s] * values[s]`` of maps (N, C, H, W), weights (S, N, C, 1, 1), shift (C, 1, 1) or None.
 
@@ -191,13 +186,18 @@ class LightLayerAttention(LayerAttention):
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
         # a v = (a W_v) * x is one depthwise convolution, whose kernels are each image's own. With a frozen norm,
         # s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o.
-        kernels, bias, shortcut_scale = self.attention(x)[..., None] * self.value.weight, None, self.shortcut_scale
-        affine = self.frozen_affine()
+        attention, affine = self.attention(x), self.frozen_affine()
+        if torch.compiler.is_compiling():  # inductor makes one pass of all that follows the value
+            if affine is None:
+                return self.forward_literal(x, shortcut)
+            scale, shift = (value[:, None, None] for value in affine)
+            return scale * attention * self.value(x) + scale * self.shortcut_scale * shortcut + (x + shift)
+        kernels, bias, shortcut_scale = attention[..., None] * self.value.weight, None, self.shortcut_scale
         if affine is not None:
             scale, bias = affine
             kernels = scale[:, None, None, None] * kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))
             shortcut_scale = scale[:, None, None] * shortcut_scale
-        out = scaled_sum(shortcut_scale, shortcut, *depthwise_of_each(x, kernels, bias))
+        out = ScaledSum.apply(shortcut_scale, shortcut, *depthwise_of_each(x, kernels, bias))
         return out if affine is not None else x + self.drop_path(self.norm(out))
 
     def forward_literal(self, x: Tensor, shortcut: Tensor) -> Tensor:
