@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -133,12 +134,17 @@ def test_interruption_keeps_the_last_checkpoint(digits, tmp_path):
     process = subprocess.Popen(
         [sys.executable, REPOSITORY / 'tools/train.py', DIGITS_CONFIG, '--data-root', digits, '--work-dir', tmp_path,
          '--cfg-options', *TWO_ITERATIONS, 'train_cfg.max_iters=1000', 'train_cfg.val_interval=1000',
-         'default_hooks.checkpoint.interval=1'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / 'last_checkpoint').exists():
-        assert process.poll() is None
-        time.sleep(.1)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=120)
+         'default_hooks.checkpoint.interval=1'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        # A shell lets what it runs in the background ignore Ctrl-C, and children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))
+    try:
+        while not (tmp_path / 'last_checkpoint').exists():
+            assert process.poll() is None
+            time.sleep(.1)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 130
     last = (tmp_path / 'last_checkpoint').read_text()
     assert f'last checkpoint: {last}' in error
