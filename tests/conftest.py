@@ -3,6 +3,7 @@ import importlib.util
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,25 +50,25 @@ def semantic_digits(tmp_path_factory) -> Path:
     return folder
 
 
+def made(tmp_path_factory, make: Callable[[Path], None]) -> Path:
+    folder = tmp_path_factory.mktemp('made')
+    make(folder)
+    return folder
+
+
 @pytest.fixture(scope='session')
 def camvid(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp('camvid')
-    street_scenes.make_camvid(folder)
-    return folder
+    return made(tmp_path_factory, street_scenes.make_camvid)
 
 
 @pytest.fixture(scope='session')
 def cityscapes(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp('cityscapes')
-    street_scenes.make_cityscapes(folder)
-    return folder
+    return made(tmp_path_factory, street_scenes.make_cityscapes)
 
 
 @pytest.fixture(scope='session')
 def bsds(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp('bsds')
-    street_scenes.make_bsds(folder)
-    return folder
+    return made(tmp_path_factory, street_scenes.make_bsds)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ class ChannelsLastMixin:
     """A backbone or neck that computes its ``features`` in channels_last where that is faster: on the CPU.
 
     There every convolution of a contiguous map copies it to a blocked layout and its result back, and a depthwise
-    one takes five times as long. What is contiguous gives contiguous outputs: mmcv's RoIAlign reads nothing else.
+    one takes several times as long. What is contiguous gives contiguous outputs: mmcv's RoIAlign reads nothing else.
     """
 
     def forward(self, inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
