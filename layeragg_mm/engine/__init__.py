@@ -3,6 +3,7 @@ from .checkpointing import ResumableCheckpointHook, find_checkpoint, resume
 from .config import add_config_arguments, load_config, set_data_root
 from .distributed import any_process, join_processes_without_gpu
 from .door import check_testing, check_training
+from .fsdp import ResumableFSDPStrategy
 from .hooks import FuseHook, InvalidLossError, ProgressBarHook, StopOnInvalidLossHook
 from .images import LoadReadableImage, UnreadableImageError, naming_images
 from .loops import ResumableEpochLoop, ResumableIterLoop
@@ -10,8 +11,8 @@ from .training import protect_training, scale_lr_automatically, use_amp
 
 __all__ = [
     'FuseHook', 'InvalidLossError', 'LoadReadableImage', 'ProgressBarHook', 'ResumableCheckpointHook',
-    'ResumableEpochLoop', 'ResumableIterLoop', 'StopOnInvalidLossHook', 'UnreadableImageError',
-    'add_config_arguments', 'any_process', 'check_testing', 'check_training', 'find_checkpoint',
-    'join_processes_without_gpu', 'load_config', 'naming_images', 'protect_training', 'resume',
+    'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop', 'StopOnInvalidLossHook',
+    'UnreadableImageError', 'add_config_arguments', 'any_process', 'check_testing', 'check_training',
+    'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'naming_images', 'protect_training', 'resume',
     'scale_lr_automatically', 'set_data_root', 'use_amp'
 ]
