@@ -78,8 +78,8 @@ class AggregationResNet(ReleasedCheckpointMixin, ChannelsLastMixin, ResNet):
 
     def stem_features(self, x: Tensor) -> Tensor:
         """Return the input of the first stage, at stride 4."""
-        layers = self.stem if self.deep_stem else (self.conv1, self.norm1, self.relu)
-        return self.maxpool(apply_in_sequence(layers, x))
+        *layers, relu = self.stem if self.deep_stem else (self.conv1, self.norm1, self.relu)
+        return relu(self.maxpool(apply_in_sequence(layers, x)))  # max(relu(x)), computed for a quarter of the pixels
 
     def train(self, mode: bool = True):
         super().train(mode)  # which returns nothing

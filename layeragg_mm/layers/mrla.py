@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .channel_attention import adaptive_kernel_size
+from .depthwise import DepthwiseConv2d
 from .frozen_norm import affine_of_frozen
 
 __all__ = ['BaseLayerAttention', 'LightLayerAttention']
@@ -40,7 +41,7 @@ class LayerAttention(nn.Module):
         kernel_size = adaptive_kernel_size(channels)
         self.query = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.key = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
-        self.value = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+        self.value = DepthwiseConv2d(channels)
         self.norm = norm(channels)
         self.drop_path = DropPath(drop_path_rate) if drop_path_rate else nn.Identity()
 

@@ -86,3 +86,34 @@ def test_a_stage_of_base(frozen, memory_format):
 
     literal = results(stage([layer.forward_literal for layer in layers]), layers, [x])
     assert_equal(results(stage(layers), layers, [x]), literal, torch.float64)
+
+
+@pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize('attention', [LightLayerAttention, BaseLayerAttention])
+def test_compiled(attention, frozen, memory_format):
+    module = drawn(attention(64), torch.float64)
+    module.norm.train(not frozen)
+    inputs = [torch.randn(3, 64, 5, 7, dtype=torch.float64).to(memory_format=memory_format).requires_grad_()
+              for _ in range(2)]
+
+    def forward(x, shortcut):
+        if attention is LightLayerAttention:
+            return module(x, shortcut)
+        _, history = module(shortcut)
+        return module(x, history)[0]
+
+    compiled = torch.compile(forward, fullgraph=True, backend='aot_eager', dynamic=False)
+    ours = results(compiled, module, inputs)
+    torch.compiler.reset()
+    assert_equal(ours, results(forward, module, inputs), torch.float64)
+    assert ours[0].stride() == ours[1].stride() == inputs[0].stride()
+
+
+@pytest.mark.parametrize('x', [
+    torch.randn(2, 4, 5, 6), torch.randn(2, 5, 6, 4).permute(0, 3, 1, 2), torch.randn(2, 4, 6, 5).mT,
+    torch.randn(1, 4, 5, 6).expand(2, -1, -1, -1)
+], ids=['contiguous', 'channels_last', 'transposed', 'expanded'])
+def test_the_compiled_depthwise_convolution_says_its_layout(x):
+    weight = torch.randn(4, 1, 3, 3, requires_grad=True)
+    torch.library.opcheck(torch.ops.layeragg_mm.depthwise_conv.default, (x.requires_grad_(), weight))

@@ -1,0 +1,54 @@
+"""Depthwise convolution that keeps its memory layout through torch.compile."""
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ['DepthwiseConv2d']
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """A 3x3 convolution of each channel by itself, (N, C, H, W) to the same, without bias."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 3, padding=1, groups=channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if (x.device.type == 'cpu' and torch.is_grad_enabled() and torch.compiler.is_compiling()
+                and not torch.compiler.is_exporting()):
+            return _depthwise_conv(x, self.weight.to(x.dtype))
+        return super().forward(x)
+
+
+# Inductor copies channels_last maps to contiguous for a depthwise convolution's backward pass, which then takes several
+# times as long; of an operator it knows that the layout stays.
+@torch.library.custom_op('layeragg_mm::depthwise_conv', mutates_args=())
+def _depthwise_conv(x: Tensor, weight: Tensor) -> Tensor:
+    return _laid_out_as(x, F.conv2d(x, weight, padding=1, groups=len(weight)))
+
+
+@torch.library.custom_op('layeragg_mm::depthwise_conv_backward', mutates_args=())
+def _depthwise_conv_backward(grad: Tensor, x: Tensor, weight: Tensor) -> list[Tensor]:
+    one = [1, 1]
+    grads = torch.ops.aten.convolution_backward(
+        grad, x, weight, None, one, one, one, False, [0, 0], len(weight), [True, True, False])
+    return [_laid_out_as(tensor, of_it) for tensor, of_it in zip((x, weight), grads)]
+
+
+def _laid_out_as(tensor: Tensor, result: Tensor) -> Tensor:
+    empty = torch.empty_like(tensor)
+    return result if result.stride() == empty.stride() else empty.copy_(result)
+
+
+@_depthwise_conv.register_fake
+def _(x: Tensor, weight: Tensor) -> Tensor:
+    return torch.empty_like(x)
+
+
+@_depthwise_conv_backward.register_fake
+def _(grad: Tensor, x: Tensor, weight: Tensor) -> list[Tensor]:
+    return [torch.empty_like(x), torch.empty_like(weight)]
+
+
+_depthwise_conv.register_autograd(
+    lambda ctx, grad: tuple(_depthwise_conv_backward(grad, *ctx.saved_tensors)),
+    setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
