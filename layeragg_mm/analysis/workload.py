@@ -72,7 +72,7 @@ class Workload:
         return list(result) if self.samples is None else [self.model.parse_losses(result)[0]]
 
     def training_step(self) -> None:
-        """Run forward and backward; the network must be in training mode. The optimiser's part is left out."""
+        """Run forward and backward; the network must be in training mode. The optimizer's part is left out."""
         outs = self.forward()
         torch.autograd.backward(outs, [torch.ones_like(out) for out in outs])
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 from scipy.spatial import KDTree
 
-__all__ = ['boundaries_between', 'count_matches', 'match', 'summarise', 'suppress_non_maxima', 'thin']
+__all__ = ['boundaries_between', 'count_matches', 'match', 'summarize', 'suppress_non_maxima', 'thin']
 
 NORMAL_SMOOTHING = 2.  # pixels, of the map whose curvature tells the direction across a boundary
 NORMAL_TOLERANCE = 1.01  # a neighbour must be this much stronger to suppress a pixel
@@ -148,7 +148,7 @@ def _near(first: np.ndarray, second: np.ndarray, radius: float) -> csr_array:
     return csr_array((np.ones(len(pairs), dtype=bool), (pairs['i'], pairs['j'])), shape=shape)
 
 
-def summarise(counts: np.ndarray) -> dict[str, float]:
+def summarize(counts: np.ndarray) -> dict[str, float]:
     """Return the benchmark's figures, each 0 to 1, for the counts (images, 4, T) of :func:`count_matches`.
 
     ``ODS`` and ``OIS``: the F-score at the best threshold for all images together, and with the best for each image.

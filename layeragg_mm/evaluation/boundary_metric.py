@@ -8,7 +8,7 @@ from mmengine.registry import METRICS
 from PIL import Image
 
 from ..datasets.bsds import load_annotators
-from .boundary import count_matches, summarise
+from .boundary import count_matches, summarize
 
 __all__ = ['BoundaryMetric']
 
@@ -63,4 +63,4 @@ class BoundaryMetric(BaseMetric):
                     self.output_dir / f'{Path(sample["img_path"]).stem}.png')
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
-        return summarise(np.stack(results))
+        return summarize(np.stack(results))

@@ -61,7 +61,7 @@ class Step:
             os.replace(self._found, self.cell.predictions)
 
     def _keep_weights(self) -> None:
-        """Of a finished training, keep the weights alone: the optimiser's state takes twice their room."""
+        """Of a finished training, keep the weights alone: the optimizer's state takes twice their room."""
         checkpoint = read_checkpoint(find_checkpoint(self.cell.train_dir))
         part = self.cell.folder / 'weights.part'
         torch.save({key: checkpoint[key] for key in ('meta', 'state_dict')}, part)

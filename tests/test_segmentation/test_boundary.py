@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter, label
 from scipy.sparse import csr_array
 
 import layeragg_mm.segmentation  # noqa: F401  (registers)
-from layeragg_mm.evaluation.boundary import count_matches, match, summarise, suppress_non_maxima, thin
+from layeragg_mm.evaluation.boundary import count_matches, match, summarize, suppress_non_maxima, thin
 
 THRESHOLDS = np.arange(1, 20) / 20
 
@@ -25,7 +25,7 @@ def drawing(size=60):
 
 
 def figures(probability, *truths, **options):
-    return summarise(count_matches(probability, truths, THRESHOLDS, **options)[None])
+    return summarize(count_matches(probability, truths, THRESHOLDS, **options)[None])
 
 
 def test_thinning_keeps_the_shape_and_leaves_thin_lines():
@@ -124,15 +124,15 @@ def test_figures_of_known_curves():
         return np.array([[m, p, m, 10] for m, p in points]).T
 
     one, two = counts((10, 20), (5, 5)), counts((10, 10), (1, 10))
-    result = summarise(np.stack([one, two]))
+    result = summarize(np.stack([one, two]))
     assert result['ODS'] == pytest.approx(2 * (20 / 30) / (20 / 30 + 1))  # of both at the first threshold
     precision, recall = (5 + 10) / (5 + 10), (5 + 10) / 20  # each at its own
-    result = summarise(np.stack([counts((1, 10), (5, 5)), two]))
+    result = summarize(np.stack([counts((1, 10), (5, 5)), two]))
     assert result['OIS'] == pytest.approx(2 * precision * recall / (precision + recall))
     # Precision 1 at recalls .1 to 1: all of the grid's hundred steps but the first tenth.
-    full = summarise(counts(*((m, m) for m in range(1, 11)))[None])
+    full = summarize(counts(*((m, m) for m in range(1, 11)))[None])
     assert full['AP'] == pytest.approx(.91)
-    half = summarise(counts(*((m, 2 * m) for m in range(1, 11)))[None])
+    half = summarize(counts(*((m, 2 * m) for m in range(1, 11)))[None])
     assert half['AP'] == pytest.approx(.455)
 
 
