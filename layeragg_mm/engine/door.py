@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..evaluation.coco_results import check_true_masks_of, load_annotations
 from .config import walk
 from .data import check_data, check_objects, is_local
+from .fsdp import check_sharing
 
 __all__ = ['check_checkpoint', 'check_pretrained', 'check_testing', 'check_training']
 
@@ -18,8 +19,9 @@ def check_training(cfg: Config) -> None:
 
     Checked are, for training and validation data, annotation files, image folders and a sample of the images, and the
     classes of config, annotation file and heads; for training data, that objects reach the model through the pipeline;
-    and the checkpoints from which the run starts.
+    and the checkpoints from which the run starts. FSDP is not asked for what it cannot do.
     """
+    check_sharing(cfg)
     if cfg.get('load_from'):
         check_checkpoint(cfg.load_from, 'load_from')
     check_pretrained(cfg.model)

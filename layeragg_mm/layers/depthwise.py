@@ -13,10 +13,13 @@ class DepthwiseConv2d(nn.Conv2d):
         super().__init__(channels, channels, 3, padding=1, groups=channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if (x.device.type == 'cpu' and torch.is_grad_enabled() and torch.compiler.is_compiling()
-                and not torch.compiler.is_exporting()):
-            return _depthwise_conv(x, self.weight.to(x.dtype))
-        return super().forward(x)
+        if (x.device.type != 'cpu' or not torch.is_grad_enabled() or not torch.compiler.is_compiling()
+                or torch.compiler.is_exporting()):
+            return super().forward(x)
+        if torch.is_autocast_enabled('cpu'):
+            dtype = torch.get_autocast_dtype('cpu')
+            return _depthwise_conv(x.to(dtype), self.weight.to(dtype))
+        return _depthwise_conv(x, self.weight)
 
 
 # Inductor copies channels_last maps to contiguous for a depthwise convolution's backward pass, which then takes several
@@ -27,11 +30,11 @@ def _depthwise_conv(x: Tensor, weight: Tensor) -> Tensor:
 
 
 @torch.library.custom_op('layeragg_mm::depthwise_conv_backward', mutates_args=())
-def _depthwise_conv_backward(grad: Tensor, x: Tensor, weight: Tensor) -> list[Tensor]:
+def _depthwise_conv_backward(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
     one = [1, 1]
     grads = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, one, one, one, False, [0, 0], len(weight), [True, True, False])
-    return [_laid_out_as(tensor, of_it) for tensor, of_it in zip((x, weight), grads)]
+        grad, x, weight, None, one, one, one, False, [0, 0], len(weight), [*needed, False])
+    return [_laid_out_as(tensor, grads[i]) for i, tensor in enumerate((x, weight)) if needed[i]]
 
 
 def _laid_out_as(tensor: Tensor, result: Tensor) -> Tensor:
@@ -45,10 +48,15 @@ def _(x: Tensor, weight: Tensor) -> Tensor:
 
 
 @_depthwise_conv_backward.register_fake
-def _(grad: Tensor, x: Tensor, weight: Tensor) -> list[Tensor]:
-    return [torch.empty_like(x), torch.empty_like(weight)]
+def _(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
+    return [torch.empty_like(tensor) for tensor, of_it in zip((x, weight), needed) if of_it]
+
+
+def _differentiate(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    needed = list(ctx.needs_input_grad)
+    grads = iter(_depthwise_conv_backward(grad, *ctx.saved_tensors, needed))
+    return tuple(next(grads) if of_it else None for of_it in needed)
 
 
 _depthwise_conv.register_autograd(
-    lambda ctx, grad: tuple(_depthwise_conv_backward(grad, *ctx.saved_tensors)),
-    setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+    _differentiate, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))

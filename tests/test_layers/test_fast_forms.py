@@ -1,6 +1,7 @@
 """A fast form equals its literal form: outputs and all gradients."""
 import pytest
 import torch
+from torch._dynamo.testing import AotEagerAndRecordGraphs
 
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention
 
@@ -103,11 +104,28 @@ def test_compiled(attention, frozen, memory_format):
         _, history = module(shortcut)
         return module(x, history)[0]
 
-    compiled = torch.compile(forward, fullgraph=True, backend='aot_eager', dynamic=False)
-    ours = results(compiled, module, inputs)
+    graphs = AotEagerAndRecordGraphs()
+    ours = results(torch.compile(forward, fullgraph=True, backend=graphs, dynamic=False), module, inputs)
     torch.compiler.reset()
     assert_equal(ours, results(forward, module, inputs), torch.float64)
     assert ours[0].stride() == ours[1].stride() == inputs[0].stride()
+    for graph in (*graphs.fw_graphs, *graphs.bw_graphs):
+        assert 'layeragg_mm.depthwise_conv' in graph.code
+
+
+def test_a_compiled_depthwise_convolution_under_autocast_and_with_frozen_weights():
+    module = LightLayerAttention(64).value.requires_grad_(False)
+    x = torch.randn(2, 64, 5, 7).requires_grad_()
+
+    def forward(x):
+        with torch.autocast('cpu', torch.bfloat16):
+            return module(x)
+
+    outs = [f(x) for f in (torch.compile(forward, fullgraph=True, backend='aot_eager'), forward)]
+    torch.compiler.reset()
+    assert outs[0].dtype == outs[1].dtype == torch.bfloat16
+    torch.testing.assert_close(*outs)
+    torch.testing.assert_close(*(torch.autograd.grad(out.float().square().sum(), x)[0] for out in outs))
 
 
 @pytest.mark.parametrize('x', [
