@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..evaluation.coco_results import check_true_masks_of, load_annotations
 from .config import walk
 from .data import check_data, check_objects, is_local
-from .fsdp import check_sharing
+from .fsdp import check_fsdp
 
 __all__ = ['check_checkpoint', 'check_pretrained', 'check_testing', 'check_training']
 
@@ -21,7 +21,7 @@ def check_training(cfg: Config) -> None:
     classes of config, annotation file and heads; for training data, that objects reach the model through the pipeline;
     and the checkpoints from which the run starts. FSDP is not asked for what it cannot do.
     """
-    check_sharing(cfg)
+    check_fsdp(cfg)
     if cfg.get('load_from'):
         check_checkpoint(cfg.load_from, 'load_from')
     check_pretrained(cfg.model)

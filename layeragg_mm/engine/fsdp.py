@@ -9,7 +9,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
 
 from ..errors import InputError
 
-__all__ = ['ResumableFSDPStrategy', 'check_sharing']
+__all__ = ['ResumableFSDPStrategy', 'check_fsdp']
 
 
 @STRATEGIES.register_module()
@@ -68,7 +68,7 @@ class ResumableFSDPStrategy(FSDPStrategy):
         self.optim_wrapper.load_state_dict(dict(part, **state_dict))
 
 
-def check_sharing(cfg: Config) -> None:
+def check_fsdp(cfg: Config) -> None:
     """Raise an :class:`InputError` if ``cfg`` asks mmengine's FSDP for what it would ignore or compute wrongly."""
     if 'FSDPStrategy' not in str((cfg.get('strategy') or {}).get('type')):
         return

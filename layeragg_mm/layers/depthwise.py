@@ -31,9 +31,9 @@ def _depthwise_conv(x: Tensor, weight: Tensor) -> Tensor:
 
 @torch.library.custom_op('layeragg_mm::depthwise_conv_backward', mutates_args=())
 def _depthwise_conv_backward(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
-    one = [1, 1]
+    stride = padding = dilation = [1, 1]
     grads = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, one, one, one, False, [0, 0], len(weight), [*needed, False])
+        grad, x, weight, None, stride, padding, dilation, False, [0, 0], len(weight), [*needed, False])
     return [_laid_out_as(tensor, grads[i]) for i, tensor in enumerate((x, weight)) if needed[i]]
 
 
@@ -49,13 +49,13 @@ def _(x: Tensor, weight: Tensor) -> Tensor:
 
 @_depthwise_conv_backward.register_fake
 def _(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
-    return [torch.empty_like(tensor) for tensor, of_it in zip((x, weight), needed) if of_it]
+    return [torch.empty_like(tensor) for tensor, is_needed in zip((x, weight), needed) if is_needed]
 
 
 def _differentiate(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
     needed = list(ctx.needs_input_grad)
     grads = iter(_depthwise_conv_backward(grad, *ctx.saved_tensors, needed))
-    return tuple(next(grads) if of_it else None for of_it in needed)
+    return tuple(next(grads) if is_needed else None for is_needed in needed)
 
 
 _depthwise_conv.register_autograd(

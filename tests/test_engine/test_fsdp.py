@@ -2,7 +2,7 @@
 import pytest
 from mmengine.config import Config
 
-from layeragg_mm.engine.fsdp import check_sharing
+from layeragg_mm.engine.fsdp import check_fsdp
 from layeragg_mm.errors import InputError
 
 
@@ -13,9 +13,9 @@ from layeragg_mm.errors import InputError
 ])
 def test_what_would_be_ignored_or_wrong_is_an_error(wrong, said):
     cfg = Config(dict(launcher='pytorch', strategy=dict(type='ResumableFSDPStrategy'), custom_hooks=[]))
-    check_sharing(cfg)
+    check_fsdp(cfg)
     cfg.merge_from_dict(wrong)
     with pytest.raises(InputError, match=said):
-        check_sharing(cfg)
+        check_fsdp(cfg)
     cfg.pop('strategy')
-    check_sharing(cfg)
+    check_fsdp(cfg)
