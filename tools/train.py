@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add_config_arguments(parser)
     parser.add_argument('--amp', action='store_true',
-                        help='train with automatic mixed precision: bfloat16 where the GPU has it, else float16')
+                        help='train with automatic mixed precision: bfloat16, or float16 on a GPU without it')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate by the real batch size over auto_scale_lr.base_batch_size')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',

@@ -7,12 +7,13 @@ from .fsdp import ResumableFSDPStrategy
 from .hooks import FuseHook, InvalidLossError, ProgressBarHook, StopOnInvalidLossHook
 from .images import LoadReadableImage, UnreadableImageError, naming_images
 from .loops import ResumableEpochLoop, ResumableIterLoop
-from .training import protect_training, scale_lr_automatically, use_amp
+from .mixed_precision import BFloat16OptimWrapper, use_amp
+from .training import protect_training, scale_lr_automatically
 
 __all__ = [
-    'FuseHook', 'InvalidLossError', 'LoadReadableImage', 'ProgressBarHook', 'ResumableCheckpointHook',
-    'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop', 'StopOnInvalidLossHook',
-    'UnreadableImageError', 'add_config_arguments', 'any_process', 'check_testing', 'check_training',
-    'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'naming_images', 'protect_training', 'resume',
-    'scale_lr_automatically', 'set_data_root', 'use_amp'
+    'BFloat16OptimWrapper', 'FuseHook', 'InvalidLossError', 'LoadReadableImage', 'ProgressBarHook',
+    'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop',
+    'StopOnInvalidLossHook', 'UnreadableImageError', 'add_config_arguments', 'any_process', 'check_testing',
+    'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'naming_images',
+    'protect_training', 'resume', 'scale_lr_automatically', 'set_data_root', 'use_amp'
 ]

@@ -1,10 +1,9 @@
 """What tools/train.py makes of a config before it trains."""
-import torch
 from mmengine.config import Config
 
 from ..errors import InputError
 
-__all__ = ['protect_training', 'scale_lr_automatically', 'use_amp']
+__all__ = ['protect_training', 'scale_lr_automatically']
 
 # mmengine's classes, and those that take their place.
 LOOPS = {'EpochBasedTrainLoop': 'ResumableEpochLoop', 'IterBasedTrainLoop': 'ResumableIterLoop'}
@@ -23,22 +22,6 @@ def protect_training(cfg: Config) -> None:
     if checkpoint is not None and checkpoint.get('type', 'CheckpointHook') == 'CheckpointHook':
         checkpoint.type = 'ResumableCheckpointHook'
     cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='StopOnInvalidLossHook')]
-
-
-def use_amp(cfg: Config) -> None:
-    """Train ``cfg`` with automatic mixed precision: bfloat16 where the GPU has it, else float16 with a loss scale.
-
-    Raises:
-        InputError: there is no GPU, which mmengine's mixed precision needs.
-    """
-    if not torch.cuda.is_available():
-        raise InputError('--amp: mmengine trains with mixed precision on a GPU only, and there is none',
-                         'Leave --amp out.')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    if torch.cuda.is_bf16_supported():
-        cfg.optim_wrapper.update(dtype='bfloat16', loss_scale=dict(enabled=False))  # float32's range
-    else:
-        cfg.optim_wrapper.update(dtype='float16', loss_scale='dynamic')
 
 
 def scale_lr_automatically(cfg: Config) -> None:

@@ -1,12 +1,16 @@
 """What the training tool makes of a config."""
+import copy
+
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.model import convert_sync_batchnorm
 from mmengine.registry import MODELS
+from torch import Tensor
+from torch.distributed.nn.functional import all_reduce
+from toy import run_processes
 
-from layeragg_mm.engine import protect_training, use_amp
-from layeragg_mm.errors import InputError
+from layeragg_mm.engine import protect_training
 
 
 @pytest.mark.parametrize('train_cfg, loop', [
@@ -31,27 +35,13 @@ def test_a_hook_of_the_config_stays():
     assert [hook['type'] for hook in cfg.custom_hooks] == ['EMAHook', 'StopOnInvalidLossHook']
 
 
-@pytest.mark.parametrize('bf16, expected', [
-    (True, dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=dict(enabled=False))),
-    (False, dict(type='AmpOptimWrapper', dtype='float16', loss_scale='dynamic')),
-])
-def test_amp_takes_bfloat16_where_the_gpu_has_it(monkeypatch, bf16, expected):
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda: bf16)
-    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
-    use_amp(cfg)
-    assert cfg.optim_wrapper == expected
-
-
-def test_amp_needs_a_gpu(monkeypatch):
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    with pytest.raises(InputError, match='on a GPU only'):
-        use_amp(Config(dict(optim_wrapper=dict(type='OptimWrapper'))))
-
-
-@pytest.mark.parametrize('backbone', [
+BACKBONES = [
     dict(type='MRLAResNet', depth=50, base_channels=8), dict(type='RLAResNet', depth=50, base_channels=8),
-    dict(type='DLANet', arch='46_c')])
+    dict(type='DLANet', arch='46_c')
+]
+
+
+@pytest.mark.parametrize('backbone', BACKBONES)
 def test_sync_bn_replaces_every_norm_and_computes_the_same(backbone):
     torch.manual_seed(0)
     network = MODELS.build(backbone).eval()
@@ -61,3 +51,38 @@ def test_sync_bn_replaces_every_norm_and_computes_the_same(backbone):
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
     for one, expected in zip(network(image), before, strict=True):
         torch.testing.assert_close(one, expected)
+
+
+def sync_batch_norm_on_cpu(norm: torch.nn.SyncBatchNorm, x: Tensor) -> Tensor:
+    """Compute what torch has kernels for on GPUs only: batch norm over the images of all processes."""
+    processes = torch.distributed.get_world_size()
+    count = processes * x.numel() // x.shape[1]
+    mean, square = all_reduce(torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])) / processes
+    var = square - mean.square()
+    with torch.no_grad():
+        norm.num_batches_tracked += 1
+        norm.running_mean.lerp_(mean, norm.momentum)
+        norm.running_var.lerp_(var * count / (count - 1), norm.momentum)
+    scale = norm.weight * (var + norm.eps).rsqrt()
+    return x * scale.view(-1, 1, 1) + (norm.bias - mean * scale).view(-1, 1, 1)
+
+
+def compare_sync_bn_with_the_whole_batch() -> None:
+    torch.nn.SyncBatchNorm.forward = sync_batch_norm_on_cpu
+    torch.distributed.init_process_group('gloo')
+    for backbone in BACKBONES:
+        torch.manual_seed(0)
+        alone = MODELS.build(dict(backbone, norm_eval=False)).double()
+        batch = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+        shared = convert_sync_batchnorm(copy.deepcopy(alone), 'torch')
+        for network, images in ((alone, batch), (shared, batch[torch.distributed.get_rank(), None])):
+            sum(out.square().mean() for out in network(images)).backward()
+        for one, expected in zip(shared.parameters(), alone.parameters(), strict=True):
+            torch.distributed.all_reduce(one.grad)  # DistributedDataParallel refuses the norm without a GPU, too
+            torch.testing.assert_close(one.grad / 2, expected.grad)
+        torch.testing.assert_close(dict(shared.named_buffers()), dict(alone.named_buffers()))
+
+
+@pytest.mark.xdist_group('processes')
+def test_two_processes_with_sync_bn_take_the_step_of_one_with_both_images():
+    assert run_processes(2, compare_sync_bn_with_the_whole_batch) == [0, 0]

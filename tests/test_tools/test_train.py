@@ -55,6 +55,19 @@ def test_scores_a_checkpoint_and_writes_predictions(trained, digits, run, tmp_pa
     assert {'coco/bbox_mAP', 'coco/segm_mAP'} <= set(metrics)
 
 
+def test_mixed_precision_trains_and_resumes_bit_for_bit(digits, run, tmp_path):
+    def trained_to(iterations: int, work_dir) -> dict:
+        assert run('train', CONFIGS / 'fcos_mrla_tiny_digits.py', '--data-root', digits, '--work-dir', work_dir,
+                   '--amp', '--resume', '--cfg-options', f'train_cfg.max_iters={iterations}') == 0
+        return torch.load(work_dir / f'iter_{iterations}.pth', weights_only=False)['state_dict']
+
+    whole = trained_to(4, tmp_path / 'whole')
+    before = trained_to(2, tmp_path / 'stopped')
+    after = trained_to(4, tmp_path / 'stopped')
+    assert any(not torch.equal(before[key], value) for key, value in after.items())
+    assert all(torch.equal(whole[key], value) for key, value in after.items())
+
+
 @pytest.mark.parametrize('arguments, said', [
     (['nowhere.py'], 'nowhere.py'),
     ([DIGITS_CONFIG], 'annotation file not found: data/digit_scenes/'),
