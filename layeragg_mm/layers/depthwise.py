@@ -1,9 +1,20 @@
-"""Depthwise convolution that keeps its memory layout through torch.compile."""
+"""Depthwise convolutions, and what torch.compile gets of them: operators that it does not look into."""
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-__all__ = ['DepthwiseConv2d']
+__all__ = ['DepthwiseConv2d', 'better_opaque', 'depthwise_sum']
+
+
+def better_opaque(x: Tensor) -> bool:
+    """Return whether an operator is faster than what torch.compile would make of a depthwise convolution of ``x``.
+
+    In training on the CPU inductor copies channels_last maps to contiguous for the backward pass, which then takes
+    several times as long, and sums over pixels, as gradients of weights do, at half of eager's speed.
+    """
+    return (torch.compiler.is_compiling() and not torch.compiler.is_exporting() and torch.is_grad_enabled()
+            and x.device.type == 'cpu')
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -13,33 +24,84 @@ class DepthwiseConv2d(nn.Conv2d):
         super().__init__(channels, channels, 3, padding=1, groups=channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if (x.device.type != 'cpu' or not torch.is_grad_enabled() or not torch.compiler.is_compiling()
-                or torch.compiler.is_exporting()):
-            return super().forward(x)
-        if torch.is_autocast_enabled('cpu'):
-            dtype = torch.get_autocast_dtype('cpu')
-            return _depthwise_conv(x.to(dtype), self.weight.to(dtype))
-        return _depthwise_conv(x, self.weight)
+        return _depthwise_conv(*_autocast(x, self.weight)) if better_opaque(x) else super().forward(x)
 
 
-# Inductor copies channels_last maps to contiguous for a depthwise convolution's backward pass, which then takes several
-# times as long; of an operator it knows that the layout stays.
-@torch.library.custom_op('layeragg_mm::depthwise_conv', mutates_args=())
-def _depthwise_conv(x: Tensor, weight: Tensor) -> Tensor:
-    return _laid_out_as(x, F.conv2d(x, weight, padding=1, groups=len(weight)))
+def depthwise_sum(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor, z: Tensor) -> Tensor:
+    """Return ``convolution(x, kernels) + bias + scale * z``.
+
+    Args:
+        x: maps (N, C, H, W).
+        kernels: depthwise ones, each image's own: (N, C, 1, 3, 3).
+        bias: (C,) or None.
+        scale: (C, 1, 1).
+        z: maps (N, C, H, W).
+    """
+    if better_opaque(x):
+        return _depthwise_sum(*_autocast(x, kernels, bias), scale, z)
+    return ScaledSum.apply(scale, z, *_convolve_each(x, kernels, bias))
 
 
-@torch.library.custom_op('layeragg_mm::depthwise_conv_backward', mutates_args=())
-def _depthwise_conv_backward(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
+def _convolve_each(x: Tensor, kernels: Tensor, bias: Tensor | None) -> tuple[Tensor, ...]:
+    """Convolve, and return the result in parts of the batch.
+
+    Images count as channels of one convolution where the layout allows it; in channels_last they come one by one.
+    """
+    n, c, h, w = x.shape
+    if x.is_contiguous():
+        bias = bias if bias is None else bias.repeat(n)
+        out = F.conv2d(x.view(1, n * c, h, w), kernels.flatten(0, 1), bias, padding=1, groups=n * c)
+        return (out.view(n, c, h, w),)
+    return tuple(F.conv2d(image, kernel, bias, padding=1, groups=c) for image, kernel in zip(x.split(1), kernels))
+
+
+class ScaledSum(torch.autograd.Function):
+    """``y + scale * z`` for a map ``z`` (N, C, H, W), ``scale`` (C, 1, 1), and ``y`` in one or more parts of the batch.
+
+    The parts are not put together first, which would be one more pass.
+    """
+
+    @staticmethod
+    def forward(ctx, scale: Tensor, z: Tensor, *parts: Tensor) -> Tensor:
+        ctx.save_for_backward(scale, z)
+        ctx.sizes = [len(part) for part in parts]
+        out = torch.empty_like(z, dtype=torch.promote_types(z.dtype, parts[0].dtype))
+        for y, z_part, out_part in zip(parts, z.split(ctx.sizes), out.split(ctx.sizes)):
+            torch.addcmul(y, scale, z_part, out=out_part)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, ...]:
+        return *_scaled_sum_backward(grad, *ctx.saved_tensors), *grad.split(ctx.sizes)
+
+
+def _scaled_sum_backward(grad: Tensor, scale: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    return (grad * z).sum((0, 2, 3))[:, None, None], grad * scale
+
+
+def _autocast(*tensors: Tensor | None) -> list[Tensor | None]:
+    """Do what autocast does for a convolution on the CPU, which it does not for an operator."""
+    if not torch.is_autocast_enabled('cpu'):
+        return [*tensors]
+    return [tensor if tensor is None else tensor.to(torch.get_autocast_dtype('cpu')) for tensor in tensors]
+
+
+def _convolution_backward(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
     stride = padding = dilation = [1, 1]
-    grads = torch.ops.aten.convolution_backward(
+    return torch.ops.aten.convolution_backward(
         grad, x, weight, None, stride, padding, dilation, False, [0, 0], len(weight), [*needed, False])
-    return [_laid_out_as(tensor, grads[i]) for i, tensor in enumerate((x, weight)) if needed[i]]
 
 
 def _laid_out_as(tensor: Tensor, result: Tensor) -> Tensor:
+    """Return ``result`` with the strides that the operators' fakes promise, those of ``torch.empty_like(tensor)``."""
     empty = torch.empty_like(tensor)
     return result if result.stride() == empty.stride() else empty.copy_(result)
+
+
+@torch.library.custom_op('layeragg_mm::depthwise_conv', mutates_args=())
+def _depthwise_conv(x: Tensor, weight: Tensor) -> Tensor:
+    return _laid_out_as(x, F.conv2d(x, weight, padding=1, groups=len(weight)))
 
 
 @_depthwise_conv.register_fake
@@ -47,16 +109,60 @@ def _(x: Tensor, weight: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
+@torch.library.custom_op('layeragg_mm::depthwise_conv_backward', mutates_args=())
+def _depthwise_conv_backward(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
+    grads = _convolution_backward(grad, x, weight, needed)
+    return [_laid_out_as(tensor, grads[i]) for i, tensor in enumerate((x, weight)) if needed[i]]
+
+
 @_depthwise_conv_backward.register_fake
 def _(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
     return [torch.empty_like(tensor) for tensor, is_needed in zip((x, weight), needed) if is_needed]
 
 
-def _differentiate(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+def _differentiate_conv(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
     needed = list(ctx.needs_input_grad)
     grads = iter(_depthwise_conv_backward(grad, *ctx.saved_tensors, needed))
     return tuple(next(grads) if is_needed else None for is_needed in needed)
 
 
 _depthwise_conv.register_autograd(
-    _differentiate, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+    _differentiate_conv, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+
+
+@torch.library.custom_op('layeragg_mm::depthwise_sum', mutates_args=())
+def _depthwise_sum(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor, z: Tensor) -> Tensor:
+    return ScaledSum.apply(scale, z, *_convolve_each(x, kernels, bias))
+
+
+@_depthwise_sum.register_fake
+def _(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor, z: Tensor) -> Tensor:
+    return torch.empty_like(z, dtype=torch.promote_types(z.dtype, x.dtype))
+
+
+@torch.library.custom_op('layeragg_mm::depthwise_sum_backward', mutates_args=())
+def _depthwise_sum_backward(grad: Tensor, x: Tensor, kernels: Tensor, scale: Tensor, z: Tensor,
+                            to_bias: bool) -> list[Tensor]:
+    to_images, to_kernels, _ = zip(*(
+        _convolution_backward(part, image, kernel, [True, True])
+        for part, image, kernel in zip(grad.to(x.dtype).split(1), x.split(1), kernels)))
+    grads = torch.cat(to_images), torch.stack(to_kernels), *_scaled_sum_backward(grad, scale, z)
+    grads = [_laid_out_as(tensor, result.to(tensor.dtype)) for tensor, result in zip((x, kernels, scale, z), grads)]
+    return [*grads, grad.sum((0, 2, 3)).to(x.dtype)] if to_bias else grads
+
+
+@_depthwise_sum_backward.register_fake
+def _(grad: Tensor, x: Tensor, kernels: Tensor, scale: Tensor, z: Tensor, to_bias: bool) -> list[Tensor]:
+    grads = [torch.empty_like(tensor) for tensor in (x, kernels, scale, z)]
+    return [*grads, x.new_empty(len(scale))] if to_bias else grads
+
+
+def _differentiate_sum(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    to_x, to_kernels, to_scale, to_z, *to_bias = _depthwise_sum_backward(
+        grad, *ctx.saved_tensors, ctx.needs_input_grad[2])
+    return to_x, to_kernels, *(to_bias or [None]), to_scale, to_z
+
+
+_depthwise_sum.register_autograd(
+    _differentiate_sum,
+    setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs[:2], *inputs[3:]))

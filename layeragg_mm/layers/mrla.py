@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .channel_attention import adaptive_kernel_size
-from .depthwise import DepthwiseConv2d
+from .depthwise import DepthwiseConv2d, better_opaque, depthwise_sum
 from .frozen_norm import affine_of_frozen
 
 __all__ = ['BaseLayerAttention', 'LightLayerAttention']
@@ -67,27 +67,6 @@ class LayerAttention(nn.Module):
         return weight.repeat_interleave(self.channels_per_head, 1)[:, :, None, None]
 
 
-class ScaledSum(torch.autograd.Function):
-    """``y + scale * z`` for a map ``z`` (N, C, H, W), ``scale`` (C, 1, 1), and ``y`` in one or more parts of the batch.
-
-    The parts are not put together first, which would be one more pass.
-    """
-
-    @staticmethod
-    def forward(ctx, scale: Tensor, z: Tensor, *parts: Tensor) -> Tensor:
-        ctx.save_for_backward(scale, z)
-        ctx.sizes = [len(part) for part in parts]
-        out = torch.empty_like(z, dtype=torch.promote_types(z.dtype, parts[0].dtype))
-        for y, z_part, out_part in zip(parts, z.split(ctx.sizes), out.split(ctx.sizes)):
-            torch.addcmul(y, scale, z_part, out=out_part)
-        return out
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, ...]:
-        scale, z = ctx.saved_tensors
-        return (grad * z).sum((0, 2, 3))[:, None, None], grad * scale, *grad.split(ctx.sizes)
-
-
 class HistorySum(torch.autograd.Function):
     """``shift + sum_s weights[s] * values[s]`` of maps (N, C, H, W), weights (S, N, C, 1, 1), shift (C, 1, 1) or None.
 
@@ -122,20 +101,6 @@ def history_sum(shift: Tensor | None, weights: Tensor, values: Sequence[Tensor])
         return HistorySum.apply(shift, weights, *values)
     out = sum(weight * value for weight, value in zip(weights, values))
     return out if shift is None else out + shift, *values
-
-
-def depthwise_of_each(x: Tensor, kernels: Tensor, bias: Tensor | None) -> tuple[Tensor, ...]:
-    """Convolve each image of ``x`` (N, C, H, W) with depthwise kernels of its own, (N, C, 1, 3, 3), all with one bias.
-
-    Returns the result in parts of the batch: images count as channels of one convolution where the layout allows it; in
-    channels_last they come one by one.
-    """
-    n, c, h, w = x.shape
-    if x.is_contiguous():
-        bias = bias if bias is None else bias.repeat(n)
-        out = F.conv2d(x.view(1, n * c, h, w), kernels.flatten(0, 1), bias, padding=1, groups=n * c)
-        return (out.view(n, c, h, w),)
-    return tuple(F.conv2d(image, kernel, bias, padding=1, groups=c) for image, kernel in zip(x.split(1), kernels))
 
 
 class LightLayerAttention(LayerAttention):
@@ -188,7 +153,7 @@ class LightLayerAttention(LayerAttention):
         # a v = (a W_v) * x is one depthwise convolution, whose kernels are each image's own. With a frozen norm,
         # s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o.
         attention, affine = self.attention(x), self.frozen_affine()
-        if torch.compiler.is_compiling():  # inductor makes one pass of all that follows the value
+        if torch.compiler.is_compiling() and not better_opaque(x):  # inductor makes one pass of all after the value
             if affine is None:
                 return self.forward_literal(x, shortcut)
             scale, shift = (value[:, None, None] for value in affine)
@@ -198,7 +163,7 @@ class LightLayerAttention(LayerAttention):
             scale, bias = affine
             kernels = scale[:, None, None, None] * kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))
             shortcut_scale = scale[:, None, None] * shortcut_scale
-        out = ScaledSum.apply(shortcut_scale, shortcut, *depthwise_of_each(x, kernels, bias))
+        out = depthwise_sum(x, kernels, bias, shortcut_scale, shortcut)
         return out if affine is not None else x + self.drop_path(self.norm(out))
 
     def forward_literal(self, x: Tensor, shortcut: Tensor) -> Tensor:

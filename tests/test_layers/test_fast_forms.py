@@ -110,7 +110,7 @@ def test_compiled(attention, frozen, memory_format):
     assert_equal(ours, results(forward, module, inputs), torch.float64)
     assert ours[0].stride() == ours[1].stride() == inputs[0].stride()
     for graph in (*graphs.fw_graphs, *graphs.bw_graphs):
-        assert 'layeragg_mm.depthwise_conv' in graph.code
+        assert 'layeragg_mm.depthwise_' in graph.code
 
 
 def test_a_compiled_depthwise_convolution_under_autocast_and_with_frozen_weights():
@@ -128,10 +128,33 @@ def test_a_compiled_depthwise_convolution_under_autocast_and_with_frozen_weights
     torch.testing.assert_close(*(torch.autograd.grad(out.float().square().sum(), x)[0] for out in outs))
 
 
+@pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
+def test_compiled_light_under_autocast(frozen):
+    module = drawn(LightLayerAttention(64), torch.float32)
+    module.norm.train(not frozen)
+    inputs = [torch.randn(2, 64, 5, 7).requires_grad_() for _ in range(2)]
+
+    def forward(*inputs):
+        with torch.autocast('cpu', torch.bfloat16):
+            return module(*inputs)
+
+    ours, eager = (results(f, module, inputs)
+                   for f in (torch.compile(forward, fullgraph=True, backend='aot_eager', dynamic=False), forward))
+    torch.compiler.reset()
+    for one, other in zip(ours, eager, strict=True):
+        assert one.dtype == other.dtype
+        torch.testing.assert_close(one, other, rtol=0, atol=.02 * other.abs().max().item())
+
+
 @pytest.mark.parametrize('x', [
     torch.randn(2, 4, 5, 6), torch.randn(2, 5, 6, 4).permute(0, 3, 1, 2), torch.randn(2, 4, 6, 5).mT,
     torch.randn(1, 4, 5, 6).expand(2, -1, -1, -1)
 ], ids=['contiguous', 'channels_last', 'transposed', 'expanded'])
-def test_the_compiled_depthwise_convolution_says_its_layout(x):
-    weight = torch.randn(4, 1, 3, 3, requires_grad=True)
+def test_the_operators_say_their_layout(x):
+    weight, kernels, scale, bias = (
+        torch.randn(*shape, requires_grad=True) for shape in [(4, 1, 3, 3), (2, 4, 1, 3, 3), (4, 1, 1), (4,)])
+    z = torch.randn(x.shape, requires_grad=True)
     torch.library.opcheck(torch.ops.layeragg_mm.depthwise_conv.default, (x.requires_grad_(), weight))
+    for bias in (bias, None):
+        torch.library.opcheck(torch.ops.layeragg_mm.depthwise_sum.default, (x, kernels, bias, scale, z))
+        torch.library.opcheck(torch.ops.layeragg_mm.depthwise_sum.default, (z, kernels, bias, scale, x))
