@@ -2,16 +2,15 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-__all__ = ['DepthwiseConv2d', 'better_opaque', 'depthwise_sum']
+__all__ = ['DepthwiseConv2d', 'compiles_training_on_cpu', 'depthwise_sum']
 
 
-def better_opaque(x: Tensor) -> bool:
-    """Return whether an operator is faster than what torch.compile would make of a depthwise convolution of ``x``.
+def compiles_training_on_cpu(x: Tensor) -> bool:
+    """Return whether torch.compile should not look into a depthwise convolution of ``x``.
 
-    In training on the CPU inductor copies channels_last maps to contiguous for the backward pass, which then takes
-    several times as long, and sums over pixels, as gradients of weights do, at half of eager's speed.
+    In training on the CPU inductor would copy channels_last maps to contiguous for the backward pass, which then takes
+    several times as long, and sum over pixels, as gradients of weights do, at half of eager's speed.
     """
     return (torch.compiler.is_compiling() and not torch.compiler.is_exporting() and torch.is_grad_enabled()
             and x.device.type == 'cpu')
@@ -24,7 +23,7 @@ class DepthwiseConv2d(nn.Conv2d):
         super().__init__(channels, channels, 3, padding=1, groups=channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return _depthwise_conv(*_autocast(x, self.weight)) if better_opaque(x) else super().forward(x)
+        return _depthwise_conv(*_autocast(x, self.weight)) if compiles_training_on_cpu(x) else super().forward(x)
 
 
 def depthwise_sum(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor, z: Tensor) -> Tensor:
@@ -37,7 +36,7 @@ def depthwise_sum(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor
         scale: (C, 1, 1).
         z: maps (N, C, H, W).
     """
-    if better_opaque(x):
+    if compiles_training_on_cpu(x):
         return _depthwise_sum(*_autocast(x, kernels, bias), scale, z)
     return ScaledSum.apply(scale, z, *_convolve_each(x, kernels, bias))
 
@@ -71,7 +70,6 @@ class ScaledSum(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor, ...]:
         return *_scaled_sum_backward(grad, *ctx.saved_tensors), *grad.split(ctx.sizes)
 

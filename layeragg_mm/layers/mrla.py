@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .channel_attention import adaptive_kernel_size
-from .depthwise import DepthwiseConv2d, better_opaque, depthwise_sum
+from .depthwise import DepthwiseConv2d, compiles_training_on_cpu, depthwise_sum
 from .frozen_norm import affine_of_frozen
 
 __all__ = ['BaseLayerAttention', 'LightLayerAttention']
@@ -153,7 +153,7 @@ class LightLayerAttention(LayerAttention):
         # a v = (a W_v) * x is one depthwise convolution, whose kernels are each image's own. With a frozen norm,
         # s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o.
         attention, affine = self.attention(x), self.frozen_affine()
-        if torch.compiler.is_compiling() and not better_opaque(x):  # inductor makes one pass of all after the value
+        if torch.compiler.is_compiling() and not compiles_training_on_cpu(x):  # inductor makes one pass of all this
             if affine is None:
                 return self.forward_literal(x, shortcut)
             scale, shift = (value[:, None, None] for value in affine)

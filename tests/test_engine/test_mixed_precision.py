@@ -9,11 +9,14 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch import Tensor
 
 from layeragg_mm.engine import set_data_root, use_amp
+from layeragg_mm.errors import InputError
+
+BFLOAT16 = dict(type='BFloat16OptimWrapper')
 
 
 @pytest.mark.parametrize('capability, expected', [
-    (None, dict(type='BFloat16OptimWrapper')),
-    ((8, 0), dict(type='BFloat16OptimWrapper')),
+    (None, BFLOAT16),
+    ((8, 0), BFLOAT16),
     ((7, 5), dict(type='AmpOptimWrapper', dtype='float16', loss_scale='dynamic')),
 ])
 def test_amp_takes_bfloat16_where_the_device_has_it(monkeypatch, capability, expected):
@@ -24,9 +27,28 @@ def test_amp_takes_bfloat16_where_the_device_has_it(monkeypatch, capability, exp
     assert cfg.optim_wrapper == expected
 
 
-@pytest.mark.parametrize('config', ['mask_rcnn_mrla_r50_digits', 'fcos_mrla_tiny_digits', 'dla34_ida_digits'])
-def test_a_step_in_bfloat16_is_close_to_one_in_float32(config, semantic_digits):
+def test_refuses_to_replace_a_wrapper_that_does_more():
+    with pytest.raises(InputError, match='would replace optim_wrapper.type=ApexOptimWrapper'):
+        use_amp(Config(dict(optim_wrapper=dict(type='ApexOptimWrapper'))))
+
+
+def test_refuses_a_model_without_features():
+    with pytest.raises(InputError, match='Linear computes its loss without extract_feat'):
+        model = torch.nn.Linear(1, 1)
+        with build_optim_wrapper(model, dict(BFLOAT16, optimizer=dict(type='SGD', lr=.1))).optim_context(model):
+            pass
+
+
+@pytest.mark.parametrize('config, options', [
+    ('mask_rcnn_mrla_r50_digits', {'model.backbone.zero_init_mrla': False}),
+    ('mask_rcnn_mrla_r50_digits', {'model.backbone.dcn': dict(type='DCNv2', deform_groups=1, fallback_on_stride=False),
+                                   'model.backbone.stage_with_dcn': (False, False, True, True)}),
+    ('fcos_mrla_tiny_digits', {'model.backbone.zero_init_mrla': False}),
+    ('dla34_ida_digits', {}),
+])
+def test_a_step_in_bfloat16_is_close_to_one_in_float32(config, options, semantic_digits):
     cfg = Config.fromfile(CONFIGS / f'{config}.py')
+    cfg.merge_from_dict(options)
     set_data_root(cfg, semantic_digits)
     init_default_scope(cfg.default_scope)
     data = DATASETS.build(cfg.train_dataloader.dataset)

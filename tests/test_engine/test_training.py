@@ -36,7 +36,8 @@ def test_a_hook_of_the_config_stays():
 
 
 BACKBONES = [
-    dict(type='MRLAResNet', depth=50, base_channels=8), dict(type='RLAResNet', depth=50, base_channels=8),
+    dict(type='MRLAResNet', depth=50, base_channels=8, zero_init_mrla=False),
+    dict(type='RLAResNet', depth=50, base_channels=8, zero_init_rla=False),
     dict(type='DLANet', arch='46_c')
 ]
 
@@ -78,6 +79,7 @@ def compare_sync_bn_with_the_whole_batch() -> None:
         for network, images in ((alone, batch), (shared, batch[torch.distributed.get_rank(), None])):
             sum(out.square().mean() for out in network(images)).backward()
         for one, expected in zip(shared.parameters(), alone.parameters(), strict=True):
+            assert expected.grad.any()
             torch.distributed.all_reduce(one.grad)  # DistributedDataParallel refuses the norm without a GPU, too
             torch.testing.assert_close(one.grad / 2, expected.grad)
         torch.testing.assert_close(dict(shared.named_buffers()), dict(alone.named_buffers()))

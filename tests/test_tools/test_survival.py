@@ -27,7 +27,8 @@ def train_tool(*arguments: str) -> None:
     runpy.run_path(str(REPOSITORY / 'tools/train.py'), run_name='__main__')
 
 
-def test_two_processes_train_the_weights_of_one_with_the_double_batch(digits, tmp_path):
+@pytest.mark.parametrize('options, tolerance', [([], 1e-3), (['--amp'], .05)])
+def test_two_processes_train_the_weights_of_one_with_the_double_batch(options, tolerance, digits, tmp_path):
     config = tmp_path / 'deterministic.py'
     config.write_text(
         f"_base_ = '{CONFIG}'\n"
@@ -36,7 +37,7 @@ def test_two_processes_train_the_weights_of_one_with_the_double_batch(digits, tm
         "    dict(type='LoadAnnotations', with_bbox=True), dict(type='PackDetInputs')]))\n"
         "optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=0.01, momentum=0.9))\n"
         "train_cfg = dict(max_iters=4)")
-    arguments = str(config), '--data-root', str(digits), '--work-dir'
+    arguments = str(config), *options, '--data-root', str(digits), '--work-dir'
     assert run_processes(1, train_tool, *arguments, str(tmp_path / 'one')) == [0]
     assert run_processes(2, train_tool, *arguments, str(tmp_path / 'two'), '--launcher', 'pytorch', '--cfg-options',
                          'train_dataloader.batch_size=1') == [0, 0]
@@ -45,7 +46,7 @@ def test_two_processes_train_the_weights_of_one_with_the_double_batch(digits, tm
     assert one.keys() == two.keys()
     change = max((one[key] - first[key]).abs().max() for key in one)
     for key in one:
-        torch.testing.assert_close(two[key], one[key], rtol=0, atol=float(change) * 1e-3)
+        torch.testing.assert_close(two[key], one[key], rtol=0, atol=float(change) * tolerance)
 
 
 def test_shared_out_weights_train_as_whole_ones_and_resume(digits, tmp_path):

@@ -59,7 +59,9 @@ def test_mixed_precision_trains_and_resumes_bit_for_bit(digits, run, tmp_path):
     def trained_to(iterations: int, work_dir) -> dict:
         assert run('train', CONFIGS / 'fcos_mrla_tiny_digits.py', '--data-root', digits, '--work-dir', work_dir,
                    '--amp', '--resume', '--cfg-options', f'train_cfg.max_iters={iterations}') == 0
-        return torch.load(work_dir / f'iter_{iterations}.pth', weights_only=False)['state_dict']
+        checkpoint = torch.load(work_dir / f'iter_{iterations}.pth', weights_only=False)
+        assert 'BFloat16OptimWrapper' in checkpoint['meta']['cfg']
+        return checkpoint['state_dict']
 
     whole = trained_to(4, tmp_path / 'whole')
     before = trained_to(2, tmp_path / 'stopped')
