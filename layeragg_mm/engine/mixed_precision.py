@@ -53,8 +53,8 @@ class BFloat16OptimWrapper(OptimWrapper):
                     stack.enter_context(_replaced(module, 'forward', _without_autocast))
             yield
         if not extracted:
-            raise InputError(f'--amp: {type(model).__name__} computes its loss without extract_feat, where backbone and '
-                             'neck would be in bfloat16', 'Leave --amp out.')
+            raise InputError(f'--amp: {type(model).__name__} computes its loss without extract_feat, in which backbone '
+                             'and neck would compute in bfloat16', 'Leave --amp out, and BFloat16OptimWrapper.')
 
 
 @contextmanager

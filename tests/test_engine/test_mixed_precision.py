@@ -28,7 +28,7 @@ def test_amp_takes_bfloat16_where_the_device_has_it(monkeypatch, capability, exp
 
 
 def test_refuses_to_replace_a_wrapper_that_does_more():
-    with pytest.raises(InputError, match='would replace optim_wrapper.type=ApexOptimWrapper'):
+    with pytest.raises(InputError, match='ApexOptimWrapper'):
         use_amp(Config(dict(optim_wrapper=dict(type='ApexOptimWrapper'))))
 
 

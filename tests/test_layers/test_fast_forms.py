@@ -156,6 +156,5 @@ def test_the_operators_say_their_layout(x):
         torch.randn(*shape, requires_grad=True) for shape in [(4, 1, 3, 3), (2, 4, 1, 3, 3), (4, 1, 1), (4,)])
     z = torch.randn(x.shape, requires_grad=True)
     torch.library.opcheck(torch.ops.layeragg_mm.depthwise_conv.default, (x.requires_grad_(), weight))
-    for bias in (bias, None):
-        torch.library.opcheck(torch.ops.layeragg_mm.depthwise_sum.default, (x, kernels, bias, scale, z))
-        torch.library.opcheck(torch.ops.layeragg_mm.depthwise_sum.default, (z, kernels, bias, scale, x))
+    for arguments in ((x, kernels, bias, scale, z), (z, kernels, None, scale, x)):
+        torch.library.opcheck(torch.ops.layeragg_mm.depthwise_sum.default, arguments)
