@@ -11,6 +11,7 @@ import street_scenes
 from mmdet.datasets import CocoDataset
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.logging import MMLogger
+from mmengine.visualization import Visualizer
 from mmseg.visualization import SegLocalVisualizer
 
 import layeragg_mm  # noqa: F401  (registers)
@@ -80,7 +81,7 @@ def run(monkeypatch):
         tool = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(tool)
         monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
-        for shared in (DetLocalVisualizer, SegLocalVisualizer, MMLogger):
+        for shared in (Visualizer, DetLocalVisualizer, SegLocalVisualizer, MMLogger):
             shared._instance_dict.clear()  # those of an earlier run would write to that run's folder and output
         try:
             run_tool(tool.main)

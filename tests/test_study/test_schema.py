@@ -85,7 +85,7 @@ def test_the_studies_of_the_repository_are_fair(name, tmp_path):
     for arm in plan.study.arms.values():
         plan.check_common(arm)
         cfg = plan.arm_config(arm)
-        assert cfg.optim_wrapper == first.optim_wrapper
+        assert arm.ablation or cfg.optim_wrapper == first.optim_wrapper
         longest = cfg.train_cfg.get('max_iters') or cfg.train_cfg.max_epochs
         assert cfg.param_scheduler[-1].end == longest  # the rate falls to its end, however long the training
     types = {plan.arm_config(arm).model.backbone.type for arm in plan.study.arms.values()}
