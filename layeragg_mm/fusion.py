@@ -19,7 +19,7 @@ from .layers.deformable import DeformableConv2d
 from .layers.frozen_norm import Affine, affine_of_frozen
 from .layers.memory_format import reads_channels_last, to_contiguous
 from .layers.mrla import LayerAttention
-from .layers.rla import RecurrentAggregation
+from .layers.rla import JointConvs, RecurrentAggregation, are_joinable
 
 __all__ = ['fuse']
 
@@ -62,6 +62,8 @@ def fuse(model: nn.Module) -> nn.Module:
     for module in list(model.modules()):
         for norm, *convs in _junctions(module):
             _join(norm, convs)
+        if isinstance(module, RLAResNet):
+            _join_projections(module)
         if isinstance(module, (ResNet, DLANet)) and reads_channels_last(module):
             module.to(memory_format=torch.channels_last)
             module.register_forward_pre_hook(_to_channels_last)
@@ -117,6 +119,16 @@ def _scaled(conv: nn.Module, scale: torch.Tensor, shift: torch.Tensor | None) ->
     terms = [term for term in (None if conv.bias is None else scale * conv.bias, shift) if term is not None]
     fused.bias = nn.Parameter(sum(terms)) if terms else None
     return fused
+
+
+def _join_projections(backbone: RLAResNet) -> None:
+    """Make the projection to the hidden state after a block part of the next block's first convolution."""
+    steps = [(block, state, i) for stage, state in zip(backbone.stages, backbone.rla) for i, block in enumerate(stage)]
+    for (_, state, i), (block, *_) in pairwise(steps):
+        if are_joinable(block.conv1, state.project):
+            block.conv1 = JointConvs((block.conv1, block.norm1), (state.project, state.norms[i]))
+            if block.conv1.scale1 is not None:
+                state.norms[i] = nn.Identity()
 
 
 @singledispatch

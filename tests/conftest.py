@@ -11,6 +11,7 @@ import street_scenes
 from mmdet.datasets import CocoDataset
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 from mmseg.visualization import SegLocalVisualizer
 
@@ -20,6 +21,17 @@ from layeragg_mm.errors import run_tool
 
 REPOSITORY = Path(__file__).parents[1]
 CONFIGS = REPOSITORY / 'configs'
+
+
+def forget_earlier_runs() -> None:
+    """Drop what mmengine keeps of an earlier run: its scope names registries, the others write to its folder."""
+    for shared in (DefaultScope, Visualizer, DetLocalVisualizer, SegLocalVisualizer, MMLogger):
+        shared._instance_dict.clear()
+
+
+@pytest.fixture(autouse=True)
+def each_test_on_its_own() -> None:
+    forget_earlier_runs()
 
 
 @pytest.fixture(scope='session')
@@ -81,8 +93,7 @@ def run(monkeypatch):
         tool = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(tool)
         monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
-        for shared in (Visualizer, DetLocalVisualizer, SegLocalVisualizer, MMLogger):
-            shared._instance_dict.clear()  # those of an earlier run would write to that run's folder and output
+        forget_earlier_runs()
         try:
             run_tool(tool.main)
         except SystemExit as stop:

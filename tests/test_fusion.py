@@ -77,6 +77,8 @@ def test_the_model_that_was_given_stays_as_it_is():
     dict(type='Res2Net', depth=50, scales=4, base_width=26),
     dict(type='RLAResNet', depth=50, stage_with_dcn=(False, True, True, True),
          dcn=dict(type='DCNv2', deform_groups=1, fallback_on_stride=False)),
+    dict(type='RLAResNet', depth=50, style='caffe'),
+    dict(type='RLAResNet', depth=50, norm_cfg=dict(type='GN', num_groups=32)),
 ], ids=lambda cfg: cfg['type'])
 def test_resnets(cfg):
     model = build(cfg)

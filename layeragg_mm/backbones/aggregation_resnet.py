@@ -22,12 +22,12 @@ class BranchesMixin:
     def residual(self, x: Tensor, first: Tensor | None = None) -> Tensor:
         """Return the convolutions' result, channel attention and other plugins included, before the sum.
 
-        ``first`` is the first convolution's result, where the caller has it already.
+        ``first`` is the first convolution's result after its norm, where the caller has it already.
         """
-        out = conv_norm(self.norm1, (self.conv1, x)) if first is None else self.norm1(first)
+        out = conv_norm(self.norm1, self.conv1, x) if first is None else first
         out = self._plugins(self.relu(out), 1)
-        out = self._plugins(self.relu(conv_norm(self.norm2, (self.conv2, out))), 2)
-        return self._plugins(conv_norm(self.norm3, (self.conv3, out)), 3)
+        out = self._plugins(self.relu(conv_norm(self.norm2, self.conv2, out)), 2)
+        return self._plugins(conv_norm(self.norm3, self.conv3, out), 3)
 
     def _plugins(self, x: Tensor, position: int) -> Tensor:
         return self.forward_plugin(x, getattr(self, f'after_conv{position}_plugin_names')) if self.with_plugins else x

@@ -9,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..checkpoints import translate_rla
 from ..layers import RecurrentAggregation
-from ..layers.rla import convs_of_one_map
+from ..layers.rla import JointConvs, convs_of_one_map
 from .aggregation_resnet import AggregationBottleneck, AggregationResNet, BranchesMixin
 from .building import norm_builder
 
@@ -93,9 +93,16 @@ class RLAResNet(AggregationResNet):
         """
         first = None
         if before is not None:
-            first, projected = convs_of_one_map(x, block.conv1, before[0].project)
-            hidden = before[0].update(before[1], hidden, projected)
-            first = here[0].read(here[1], hidden, first)
+            (state, i), (reader, j) = before, here
+            if isinstance(block.conv1, JointConvs):
+                (first, scale), projected = block.conv1(x)
+            else:
+                layers = (block.conv1, block.norm1), (state.project, state.norms[i])
+                (first, scale), projected = convs_of_one_map(x, *layers)
+            hidden = state.update(i, hidden, *projected)
+            first = reader.read(j, hidden, first, scale)
+            if scale is None:
+                first = block.norm1(first)
         return block.relu(block.residual(x, first).add_(block.shortcut(x))), hidden
 
     @staticmethod
@@ -103,9 +110,10 @@ class RLAResNet(AggregationResNet):
         """The published step, which the fast one equals: the first convolution reads ``concat(x, h)``."""
         first = None
         if before is not None:
-            hidden = before[0].update(before[1], hidden, before[0].project(x))
-            weight = torch.cat([block.conv1.weight, here[0].reads[here[1]].weight], 1)
-            first = F.conv2d(torch.cat([x, hidden], 1), weight, stride=block.conv1.stride)
+            (state, i), (reader, j) = before, here
+            hidden = state.update(i, hidden, state.project(x))
+            weight = torch.cat([block.conv1.weight, reader.reads[j].weight], 1)
+            first = block.norm1(F.conv2d(torch.cat([x, hidden], 1), weight, stride=block.conv1.stride))
         return block.relu(block.residual(x, first) + block.shortcut(x)), hidden
 
 

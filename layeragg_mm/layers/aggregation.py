@@ -61,8 +61,8 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Return the block's result; ``shortcut`` is ``x`` unless given (at the result's stride and channels)."""
         shortcut = x if shortcut is None else shortcut
-        out = self.relu(conv_norm(self.bn1, (self.conv1, x)))
-        return self.relu(conv_norm(self.bn2, (self.conv2, out)).add_(shortcut))
+        out = self.relu(conv_norm(self.bn1, self.conv1, x))
+        return self.relu(conv_norm(self.bn2, self.conv2, out).add_(shortcut))
 
 
 class Bottleneck(nn.Module):
@@ -101,9 +101,9 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Return the block's result; ``shortcut`` is ``x`` unless given (at the result's stride and channels)."""
         shortcut = x if shortcut is None else shortcut
-        out = self.relu(conv_norm(self.bn1, (self.conv1, x)))
-        out = self.relu(conv_norm(self.bn2, (self.conv2, out)))
-        return self.relu(conv_norm(self.bn3, (self.conv3, out)).add_(shortcut))
+        out = self.relu(conv_norm(self.bn1, self.conv1, x))
+        out = self.relu(conv_norm(self.bn2, self.conv2, out))
+        return self.relu(conv_norm(self.bn3, self.conv3, out).add_(shortcut))
 
 
 class Root(nn.Module):
@@ -129,7 +129,7 @@ class Root(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, *children: Tensor) -> Tensor:
-        x = conv_norm(self.bn, (self.conv, torch.cat(children, 1)))
+        x = conv_norm(self.bn, self.conv, torch.cat(children, 1))
         return self.relu(x + children[0] if self.residual else x)
 
 

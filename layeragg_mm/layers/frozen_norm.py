@@ -1,12 +1,12 @@
 """Frozen batch norm as the affine map that it is, and joined to the convolution before it."""
 from collections.abc import Iterable
-from functools import reduce
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'apply_in_sequence', 'conv_norm']
+__all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'apply_in_sequence', 'conv_norm',
+           'map_is_larger', 'scaled']
 
 
 class Affine(nn.Module):
@@ -40,25 +40,21 @@ def map_is_larger(conv: nn.Module, x: Tensor) -> bool:
     return type(conv) is nn.Conv2d and x[:, 0].numel() > conv.weight[0].numel() * conv.stride[0] * conv.stride[1]
 
 
-def conv_norm(norm: nn.Module, *branches: tuple[nn.Module, Tensor], added: Tensor | None = None) -> Tensor:
-    """Return ``norm(conv_1(x_1) + conv_2(x_2) + ... + added)`` for branches ``(conv_i, x_i)``.
+def scaled(conv: nn.Module, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of the convolution ``scale conv(x) + shift``."""
+    bias = shift if conv.bias is None else torch.addcmul(shift, scale, conv.bias)
+    return scale[:, None, None, None] * conv.weight, bias
 
-    Where the norm is frozen, ``s (W_i x_i + c_i + added) + b = (s W_i) x_i + (s c_i + b) + s added``: the norm is a
-    product with the weights. The map before the norm is not written, read once more, and kept for the backward pass;
-    autograd finds the norm's gradients through the weights. This is done where the map is larger than the weights.
+
+def conv_norm(norm: nn.Module, conv: nn.Module, x: Tensor) -> Tensor:
+    """Return ``norm(conv(x))``.
+
+    Where the norm is frozen, ``s (W x + c) + b = (s W) x + (s c + b)``: the norm is a product with the weights. The
+    map before the norm is not written, read once more, and kept for the backward pass; autograd finds the norm's
+    gradients through the weights. This is done where the map is larger than the weights.
     """
-    affine = affine_of_frozen(norm) if all(map(map_is_larger, *zip(*branches))) else None
-    if affine is None:
-        out = reduce(Tensor.add_, (conv(x) for conv, x in branches))
-        return norm(out if added is None else out.add_(added))
-    scale, bias = affine
-    for conv, _ in branches:
-        if conv.bias is not None:
-            bias = torch.addcmul(bias, scale, conv.bias)
-    out = reduce(Tensor.add_, (
-        conv._conv_forward(x, scale[:, None, None, None] * conv.weight, None if i else bias)
-        for i, (conv, x) in enumerate(branches)))
-    return out if added is None else out.addcmul_(scale[:, None, None], added)
+    affine = affine_of_frozen(norm) if map_is_larger(conv, x) else None
+    return norm(conv(x)) if affine is None else conv._conv_forward(x, *scaled(conv, *affine))
 
 
 def apply_in_sequence(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
@@ -67,7 +63,7 @@ def apply_in_sequence(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
     while layers:
         layer = layers.pop(0)
         normed = layers and isinstance(layers[0], _BatchNorm)
-        x = conv_norm(layers.pop(0), (layer, x)) if normed else layer(x)
+        x = conv_norm(layers.pop(0), layer, x) if normed else layer(x)
     return x
 
 

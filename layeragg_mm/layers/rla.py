@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .frozen_norm import affine_of_frozen, map_is_larger, scaled
+
 __all__ = ['RecurrentAggregation']
 
 
@@ -68,28 +70,76 @@ class RecurrentAggregation(nn.Module):
             for weight in self.reads.parameters():
                 nn.init.zeros_(weight)
 
-    def read(self, index: int, hidden: Tensor, out: Tensor) -> Tensor:
-        """Return the result of block ``index``'s first convolution, ``out`` without the state, with the state."""
-        return self.reads[index](hidden).add_(out)
+    def read(self, index: int, hidden: Tensor, out: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Return the result of block ``index``'s first convolution, ``out`` without the state, with the state.
 
-    def update(self, index: int, hidden: Tensor | None, projected: Tensor) -> Tensor:
-        """Return the state after block ``index``; ``projected`` is ``O x'``."""
+        With ``scale`` s of a frozen norm, ``out`` is after that norm, and so is what is returned.
+        """
+        conv = self.reads[index]
+        added = conv(hidden) if scale is None else F.conv2d(hidden, scale[:, None, None, None] * conv.weight,
+                                                            stride=conv.stride)
+        return added.add_(out)
+
+    def update(self, index: int, hidden: Tensor | None, projected: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Return the state after block ``index``; ``projected`` is ``O x'``.
+
+        With ``scale`` s of the frozen norm, ``norm(z) = s z + b``, it is ``norm(O x')``.
+        """
         if hidden is not None:
             if self.strides[index] > 1:
                 # Rounds odd sizes up, as the block's strided convolution does.
                 hidden = F.avg_pool2d(hidden, self.strides[index], ceil_mode=True, count_include_pad=False)
-            projected = projected + hidden
-        return self.recur(self.norms[index](projected).tanh_())
+            projected = projected + hidden if scale is None else projected.addcmul(scale[:, None, None], hidden)
+        if scale is None:
+            projected = self.norms[index](projected)
+        return self.recur(torch.tanh(projected) if hidden is None else projected.tanh_())
 
 
-def convs_of_one_map(x: Tensor, *convs: nn.Module) -> tuple[Tensor, ...]:
-    """Return the results of several convolutions of ``x``.
+def are_joinable(*convs: nn.Module) -> bool:
+    """Whether convolutions of one map can be one: plain 1x1 ones that read every pixel."""
+    return all(type(conv) is nn.Conv2d and conv.kernel_size == conv.stride == (1, 1) and conv.groups == 1
+               for conv in convs)
 
-    Plain 1x1 convolutions are one, with all their weights: it reads ``x``, and adds to its gradient, once.
+
+def convs_of_one_map(x: Tensor, *layers: tuple[nn.Module, nn.Module]) -> tuple[tuple[Tensor, Tensor | None], ...]:
+    """Return what several convolutions of ``x`` contribute to sums that norms read, for each ``(conv, norm)``.
+
+    That is ``(conv(x), None)``, or ``(norm(conv(x)), s)`` with the scale s of a frozen norm, for which
+    ``norm(conv(x) + z) = norm(conv(x)) + s z``; where, see :func:`~layeragg_mm.layers.frozen_norm.conv_norm`. Plain 1x1
+    convolutions are one, with all their weights: it reads ``x``, and adds to its gradient, once.
     """
-    if any(type(conv) is not nn.Conv2d or conv.kernel_size != (1, 1) or conv.stride != (1, 1) or conv.groups > 1
-           for conv in convs):
-        return tuple(conv(x) for conv in convs)
-    biases = [conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias for conv in convs]
-    bias = None if all(conv.bias is None for conv in convs) else torch.cat(biases)
-    return F.conv2d(x, torch.cat([conv.weight for conv in convs]), bias).split([len(bias) for bias in biases], 1)
+    convs = [conv for conv, _ in layers]
+    if not are_joinable(*convs):
+        return tuple((conv(x), None) for conv in convs)
+    weight, bias, scales = join(layers, with_norms=all(map_is_larger(conv, x) for conv in convs))
+    return tuple(zip(F.conv2d(x, weight, bias).split([conv.out_channels for conv in convs], 1), scales))
+
+
+def join(layers: Sequence[tuple[nn.Module, nn.Module]], *,
+         with_norms: bool) -> tuple[Tensor, Tensor | None, list[Tensor | None]]:
+    """Return weight and bias of all convolutions in one, and the scale of each ``(conv, norm)`` whose norm is in it."""
+    affines = [affine_of_frozen(norm) if with_norms else None for _, norm in layers]
+    weights, biases = zip(*((conv.weight, conv.bias) if affine is None else scaled(conv, *affine)
+                            for (conv, _), affine in zip(layers, affines)))
+    bias = None
+    if any(bias is not None for bias in biases):
+        bias = torch.cat([weight.new_zeros(len(weight)) if bias is None else bias
+                          for weight, bias in zip(weights, biases)])
+    return torch.cat(weights), bias, [None if affine is None else affine[0] for affine in affines]
+
+
+class JointConvs(nn.Module):
+    """:func:`convs_of_one_map` for inference: the weights, frozen norms included, are joined once."""
+
+    def __init__(self, *layers: tuple[nn.Module, nn.Module]) -> None:
+        super().__init__()
+        weight, bias, scales = join(layers, with_norms=True)
+        self.widths = [conv.out_channels for conv, _ in layers]
+        self.conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
+        self.conv.weight, self.conv.bias = (None if value is None else nn.Parameter(value) for value in (weight, bias))
+        for i, scale in enumerate(scales):
+            self.register_parameter(f'scale{i}', None if scale is None else nn.Parameter(scale))
+
+    def forward(self, x: Tensor) -> tuple[tuple[Tensor, Tensor | None], ...]:
+        outs = self.conv(x).split(self.widths, 1)
+        return tuple((out, getattr(self, f'scale{i}')) for i, out in enumerate(outs))

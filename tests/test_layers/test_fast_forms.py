@@ -1,8 +1,13 @@
 """A fast form equals its literal form: outputs and all gradients."""
+import copy
+import itertools
+
 import pytest
 import torch
 from torch._dynamo.testing import AotEagerAndRecordGraphs
 
+from layeragg_mm.analysis import use_literal_forms
+from layeragg_mm.backbones import RLAResNet
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
@@ -87,6 +92,56 @@ def test_a_stage_of_base(frozen, memory_format):
 
     literal = results(stage([layer.forward_literal for layer in layers]), layers, [x])
     assert_equal(results(stage(layers), layers, [x]), literal, torch.float64)
+
+
+def two_stages(norm: str, style: str, dtype: torch.dtype) -> tuple[RLAResNet, RLAResNet]:
+    """A narrow network in its fast and in its literal form."""
+    torch.manual_seed(0)
+    norm_cfg = dict(type='GN', num_groups=2) if norm == 'GN' else dict(type='BN')
+    fast = RLAResNet(50, num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(0, 1), base_channels=8,
+                     rla_channels=4, norm_cfg=norm_cfg, norm_eval=norm == 'frozen BN', style=style)
+    for value in fast.state_dict().values():
+        if value.is_floating_point():
+            value.uniform_(.5, 1.) if value.ndim == 1 else value.normal_(0, .3)
+    fast.to(dtype).train()
+    return fast, use_literal_forms(copy.deepcopy(fast))
+
+
+# The strides of a stage lie in the second (pytorch) or the first convolution (caffe).
+NETWORKS = pytest.mark.parametrize(
+    'norm, style', list(itertools.product(['frozen BN', 'BN', 'GN'], ['pytorch', 'caffe'])))
+
+
+@pytest.mark.parametrize('size', [(3, 2), (16, 12)], ids=['weights are larger', 'maps are larger'])
+@pytest.mark.parametrize('dtype', TOLERANCE)
+@NETWORKS
+def test_a_recurrent_step(size, dtype, norm, style):
+    """From the last block of a stage to the first of the next."""
+    fast, literal = two_stages(norm, style, dtype)
+    inputs = [torch.randn(2, channels, *size, dtype=dtype, requires_grad=True) for channels in (32, 4)]
+
+    def step(model):
+        block, before, here = model.layer2[0], (model.rla[0], 2), (model.rla[1], 0)
+        return lambda x, hidden: torch.cat([part.flatten() for part in model._step(block, x, hidden, before, here)])
+
+    def all_results(model):
+        used = torch.nn.ModuleList([model.layer2[0], model.rla[0].project, model.rla[0].recur, model.rla[0].norms[2],
+                                    model.rla[1].reads[0]])
+        return results(step(model), used, inputs)
+
+    assert_equal(all_results(fast), all_results(literal), dtype)
+
+
+@pytest.mark.parametrize('size', [(13, 18), (64, 48)], ids=['weights are larger', 'maps are larger'])
+@NETWORKS
+def test_recurrent_stages(size, norm, style):
+    fast, literal = two_stages(norm, style, torch.float64)
+    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+
+    def last(model):
+        return lambda x: model(x)[-1]
+
+    assert_equal(results(last(fast), fast, [x]), results(last(literal), literal, [x]), torch.float64)
 
 
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
