@@ -29,7 +29,7 @@ class MRLABottleneck(AggregationBottleneck):
         shortcut = self.shortcut(x)
         out = self.relu(self.residual(x).add_(shortcut))
         if isinstance(self.mrla, LightLayerAttention):
-            return self.mrla(out, shortcut), ()
+            return self.mrla(out, shortcut, inplace=True), ()
         return self.mrla(out, history)
 
 

@@ -1,4 +1,6 @@
 """Depthwise convolutions, and what torch.compile gets of them: operators that it does not look into."""
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,7 +28,8 @@ class DepthwiseConv2d(nn.Conv2d):
         return _depthwise_conv(*_autocast(x, self.weight)) if compiles_training_on_cpu(x) else super().forward(x)
 
 
-def depthwise_sum(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor, z: Tensor) -> Tensor:
+def depthwise_sum(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor, z: Tensor, *,
+                  inplace: bool = False) -> Tensor:
     """Return ``convolution(x, kernels) + bias + scale * z``.
 
     Args:
@@ -35,14 +38,23 @@ def depthwise_sum(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor
         bias: (C,) or None.
         scale: (C, 1, 1).
         z: maps (N, C, H, W).
+        inplace: whether the result may take the place of ``x``, which is in the cache; it does where gradients are off.
     """
     if compiles_training_on_cpu(x):
         return _depthwise_sum(*_autocast(x, kernels, bias), scale, z)
-    return ScaledSum.apply(scale, z, *_convolve_each(x, kernels, bias))
+    parts = _convolve_each(x, kernels, bias)
+    if not inplace or torch.is_grad_enabled():
+        return ScaledSum.apply(scale, z, *parts)
+    start = 0
+    for part in parts:
+        place = slice(start, start + len(part))
+        torch.addcmul(part, scale, z[place], out=x[place])
+        start += len(part)
+    return x
 
 
-def _convolve_each(x: Tensor, kernels: Tensor, bias: Tensor | None) -> tuple[Tensor, ...]:
-    """Convolve, and return the result in parts of the batch.
+def _convolve_each(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Iterator[Tensor]:
+    """Convolve, and yield the result in parts of the batch.
 
     Images count as channels of one convolution where the layout allows it; in channels_last they come one by one.
     """
@@ -50,8 +62,10 @@ def _convolve_each(x: Tensor, kernels: Tensor, bias: Tensor | None) -> tuple[Ten
     if x.is_contiguous():
         bias = bias if bias is None else bias.repeat(n)
         out = F.conv2d(x.view(1, n * c, h, w), kernels.flatten(0, 1), bias, padding=1, groups=n * c)
-        return (out.view(n, c, h, w),)
-    return tuple(F.conv2d(image, kernel, bias, padding=1, groups=c) for image, kernel in zip(x.split(1), kernels))
+        yield out.view(n, c, h, w)
+    else:
+        for image, kernel in zip(x.split(1), kernels):
+            yield F.conv2d(image, kernel, bias, padding=1, groups=c)
 
 
 class ScaledSum(torch.autograd.Function):

@@ -149,7 +149,8 @@ class LightLayerAttention(LayerAttention):
         query, key = self.query_and_key(x)
         return self.per_channel(((query * key).sum(-1) / math.sqrt(self.channels_per_head)).sigmoid())
 
-    def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
+    def forward(self, x: Tensor, shortcut: Tensor, *, inplace: bool = False) -> Tensor:
+        """Return the output; with ``inplace`` it may take the place of ``x``, as it does where gradients are off."""
         # a v = (a W_v) * x is one depthwise convolution, whose kernels are each image's own. With a frozen norm,
         # s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o.
         attention, affine = self.attention(x), self.frozen_affine()
@@ -163,11 +164,12 @@ class LightLayerAttention(LayerAttention):
             scale, bias = affine
             kernels = scale[:, None, None, None] * kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))
             shortcut_scale = scale[:, None, None] * shortcut_scale
-        out = depthwise_sum(x, kernels, bias, shortcut_scale, shortcut)
+        inplace = inplace and affine is not None  # else x is read once more
+        out = depthwise_sum(x, kernels, bias, shortcut_scale, shortcut, inplace=inplace)
         return out if affine is not None else x + self.drop_path(self.norm(out))
 
-    def forward_literal(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        """The equation as it stands, which the fast form equals."""
+    def forward_literal(self, x: Tensor, shortcut: Tensor, *, inplace: bool = False) -> Tensor:
+        """The equation as it stands, which the fast form equals; never in place."""
         attended = self.attention(x) * self.value(x) + self.shortcut_scale * shortcut
         return x + self.drop_path(self.norm(attended))
 

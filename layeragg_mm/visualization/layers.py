@@ -3,6 +3,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -144,22 +145,24 @@ class HiddenStateWatch:
     """
 
     def __init__(self, backbone: RLAResNet) -> None:
-        self.aggregations = backbone.rla
+        self.backbone = backbone
         self.depths = [len(stage) for stage in backbone.stages]
         self.records = defaultdict(list)
-        for stage, aggregation in enumerate(self.aggregations):
-            aggregation.read = partial(self._record, sum(self.depths[:stage]), aggregation, aggregation.read)
+        self.numbers = {block: number for number, block in enumerate(chain(*backbone.stages))}
+        backbone._step = partial(self._record, backbone._step)
 
-    def _record(self, first: int, aggregation: nn.Module, read: Callable[..., Tensor], index: int, hidden: Tensor,
-                out: Tensor) -> Tensor:
-        norm = hidden.square().mean((1, 2, 3)).sqrt()
-        share = aggregation.reads[index](hidden).flatten(1).norm(dim=1) / out.flatten(1).norm(dim=1)
-        self.records[first + index] += zip(norm.tolist(), share.tolist())
-        return read(index, hidden, out)
+    def _record(self, step: Callable[..., tuple], block: nn.Module, x: Tensor, hidden: Tensor | None,
+                before: tuple | None, here: tuple) -> tuple[Tensor, Tensor | None]:
+        out, hidden = step(block, x, hidden, before, here)
+        if hidden is not None:
+            aggregation, index = here
+            norm = hidden.square().mean((1, 2, 3)).sqrt()
+            share = aggregation.reads[index](hidden).flatten(1).norm(dim=1) / block.conv1(x).flatten(1).norm(dim=1)
+            self.records[self.numbers[block]] += zip(norm.tolist(), share.tolist())
+        return out, hidden
 
     def stop(self) -> None:
-        for aggregation in self.aggregations:
-            del aggregation.read
+        del self.backbone._step
 
     @property
     def norms(self) -> dict[int, float]:

@@ -52,6 +52,21 @@ def test_light(size, dtype, frozen, memory_format):
     assert_equal(results(module, module, inputs), results(module.forward_literal, module, inputs), dtype)
 
 
+@pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+def test_light_in_place(frozen, memory_format):
+    """Only where gradients are off, and the same values."""
+    module = drawn(LightLayerAttention(64), torch.float64)
+    module.norm.train(not frozen)
+    x, shortcut = (torch.randn(3, 64, 5, 7, dtype=torch.float64).to(memory_format=memory_format) for _ in range(2))
+    expected, given = module.forward_literal(x, shortcut), x.clone()
+    torch.testing.assert_close(module(x, shortcut, inplace=True), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(module(x, shortcut), expected)
+        torch.testing.assert_close(x, given, rtol=0, atol=0)
+        torch.testing.assert_close(module(x, shortcut, inplace=True), expected)
+
+
 @CASES
 @pytest.mark.parametrize('dtype', TOLERANCE)
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])

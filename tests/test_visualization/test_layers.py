@@ -78,7 +78,7 @@ def test_hidden_state_and_what_is_read_of_it():
                 read = aggregation.reads[i](hidden)
                 share = read.norm() / first.norm()
                 first = first + read
-            x = block.relu(block.residual(x, first) + block.shortcut(x))
+            x = block.relu(block.residual(x, block.norm1(first)) + block.shortcut(x))
             if block is not model.stages[-1][-1]:
                 hidden = aggregation.update(i, hidden, aggregation.project(x))
     np.testing.assert_allclose(list(watch.norms.values()), norms, rtol=1e-5)
