@@ -8,6 +8,7 @@ Times and memory are ratios to the baseline's: the median of the rounds' ratios,
 """
 import argparse
 import logging
+from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from layeragg_mm.analysis import (
     compare,
     cost_table,
     is_detector,
+    operator_table,
+    operator_times,
     use_literal_forms,
     write_costs,
 )
@@ -58,6 +61,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--literal', action='store_true', help='one more row for each network: in its published form')
     parser.add_argument('--fuse', action='store_true', help='one more column: inference after layeragg_mm.fuse, '
                         'relative to the baseline\'s inference without')
+    parser.add_argument('--profile', action='store_true', help='one more table: the milliseconds of an inference, with '
+                        '--fuse of the fused network, by operator')
     parser.add_argument('--rounds', type=int, default=15, help='how often each is timed (%(default)s)')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all measurements here')
     parser.add_argument('--chart', type=Path, metavar='FILE.png', help='draw the comparison here')
@@ -138,12 +143,17 @@ def main() -> None:
     comparisons = {}
     for depth, (height, width) in product(args.depths or [None], sizes):
         title = f'{height}x{width}' if depth is None else f'depth {depth}, {height}x{width}'
-        comparisons[title] = compare(
-            enter(args, depth),
-            Setting(device, (height, width), args.batch, getattr(torch, args.dtype), args.channels_last),
-            rounds=args.rounds,
-            track=lambda steps, text, title=title: track(steps, f'{title}: {text}', transient=True))
+        entrants = enter(args, depth)
+        place = Setting(device, (height, width), args.batch, getattr(torch, args.dtype), args.channels_last)
+
+        def show_progress(steps: Sequence, text: str, title: str = title) -> Iterable:
+            return track(steps, f'{title}: {text}', transient=True)
+
+        comparisons[title] = compare(entrants, place, rounds=args.rounds, track=show_progress)
         console.print(cost_table(comparisons[title], f'{title}, {setting}'))
+        if args.profile:
+            times = {entrant.name: operator_times(entrant, place) for entrant in show_progress(entrants, 'profiling')}
+            console.print(operator_table(times, f'{title}, {"fused " if args.fuse else ""}inference: ms by operator'))
     if args.json is not None:
         write_costs(comparisons, args.json, setting=setting)
     if args.chart is not None:

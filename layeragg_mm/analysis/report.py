@@ -12,7 +12,9 @@ from rich.table import Table
 
 from .benchmark import Cost
 
-__all__ = ['cost_table', 'write_costs']
+__all__ = ['cost_table', 'operator_table', 'write_costs']
+
+SHOWN = 8  # operators of a profile that have a row of their own
 
 
 def cost_table(costs: Sequence[Cost], title: str) -> Table:
@@ -42,6 +44,23 @@ def _absolute(cost: Cost) -> str:
 def _spread(ratio: tuple[float, float, float]) -> str:
     middle, low, high = (f'{value:.2f}' for value in ratio)
     return middle if low == high else f'{middle} ({low}-{high})'
+
+
+def operator_table(times: Mapping[str, Mapping[str, float]], title: str) -> Table:
+    """Return a Markdown table of milliseconds by operator, a column for each network; ``times`` are seconds."""
+    table = Table('operator', *times, title=title, title_justify='left', box=box.MARKDOWN)
+    operators = {operator for network in times.values() for operator in network}
+    slowest = sorted(operators, key=lambda operator: -max(network.get(operator, 0) for network in times.values()))
+
+    def add_row(name: str, shown: Sequence[str]) -> None:
+        sums = (sum(network.get(operator, 0) for operator in shown) for network in times.values())
+        table.add_row(name, *(f'{seconds * 1e3:.1f}' for seconds in sums))
+
+    for operator in slowest[:SHOWN]:
+        add_row(operator.removeprefix('aten::'), [operator])
+    add_row('others', slowest[SHOWN:])
+    add_row('all', slowest)
+    return table
 
 
 def write_costs(comparisons: Mapping[str, Sequence[Cost]], path: Path, *, setting: str) -> None:

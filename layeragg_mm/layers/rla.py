@@ -102,11 +102,12 @@ def are_joinable(*convs: nn.Module) -> bool:
 
 
 def convs_of_one_map(x: Tensor, *layers: tuple[nn.Module, nn.Module]) -> tuple[tuple[Tensor, Tensor | None], ...]:
-    """Return what several convolutions of ``x`` contribute to sums that norms read, for each ``(conv, norm)``.
+    """Return, for each ``(conv, norm)``, what ``conv(x)`` contributes to the sum that ``norm`` reads.
 
-    That is ``(conv(x), None)``, or ``(norm(conv(x)), s)`` with the scale s of a frozen norm, for which
-    ``norm(conv(x) + z) = norm(conv(x)) + s z``; where, see :func:`~layeragg_mm.layers.frozen_norm.conv_norm`. Plain 1x1
-    convolutions are one, with all their weights: it reads ``x``, and adds to its gradient, once.
+    That is ``(conv(x), None)`` before the norm or, where a frozen norm joins the convolution as in
+    :func:`~layeragg_mm.layers.frozen_norm.conv_norm`, ``(norm(conv(x)), s)`` after it, s being the norm's scale:
+    ``norm(conv(x) + z) = norm(conv(x)) + s z``. Plain 1x1 convolutions are one, with all their weights: it reads ``x``,
+    and adds to its gradient, once.
     """
     convs = [conv for conv, _ in layers]
     if not are_joinable(*convs):

@@ -4,6 +4,7 @@ import json
 import pytest
 import torch
 from conftest import refused
+from rich.console import Console
 
 from layeragg_mm.analysis import (
     Cost,
@@ -14,6 +15,8 @@ from layeragg_mm.analysis import (
     compare,
     complexity,
     kept_activations,
+    operator_table,
+    operator_times,
     use_literal_forms,
 )
 
@@ -96,6 +99,25 @@ def test_the_tool_writes_table_data_and_chart_of_the_growth(run, tmp_path, capsy
     assert 'fused inference' not in literal['seconds']
     assert baseline['relative']['inference'] == [1, 1, 1]
     assert (tmp_path / 'costs.png').stat().st_size > 0
+
+
+def test_a_profile_adds_up():
+    entrant = Entrant('conv', torch.nn.Conv2d(3, 8, 3).train(), fused=True)
+    times = operator_times(entrant, Setting(CPU, (64, 64), 1))
+    assert times['aten::conv2d'] > 0 and min(times.values()) >= 0
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(operator_table({'one': {'aten::a': .002, 'b': .001}, 'two': {'b': .004}}, 'title'))
+    rows = [line.split() for line in capture.get().splitlines() if line.startswith('| ')][1:]
+    assert [row[1::2] for row in rows] == [['b', '1.0', '4.0'], ['a', '2.0', '0.0'], ['others', '0.0', '0.0'],
+                                           ['all', '3.0', '4.0']]
+
+
+def test_the_tool_profiles_the_fused_networks(run, capsys):
+    assert run('benchmark', 'dla46_c', '--baseline', 'dla46x_c', '--size', 64, 64, '--batch', 1, '--rounds', 1,
+               '--fuse', '--profile') == 0
+    output = capsys.readouterr().out
+    assert '64x64, fused inference: ms by operator' in output and '| all ' in output
 
 
 def test_the_tool_compares_detectors(run, tmp_path, capsys):
