@@ -86,6 +86,13 @@ def test_resnets(cfg):
     check(model, torch.randn(1, 3, 64, 64), left=lists)
 
 
+@pytest.mark.parametrize('style, left', [('pytorch', []), ('caffe', [0, 1, 2])])
+def test_projections_that_nothing_reads_any_more_are_gone(style, left):
+    """With caffe's strides the first block of a stage does not read every pixel, and so is not joined."""
+    fused = fuse(build(dict(type='RLAResNet', depth=50, style=style)))
+    assert [i for i, state in enumerate(fused.rla) if list(state.project.parameters())] == left
+
+
 @pytest.mark.parametrize('cfg', [
     dict(type='IDAUp', in_channels=CHANNELS, out_channels=32),
     dict(type='IDAUp', in_channels=CHANNELS, out_channels=32, mode='finest'),
