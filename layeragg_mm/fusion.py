@@ -68,6 +68,7 @@ def fuse(model: nn.Module) -> nn.Module:
             module.to(memory_format=torch.channels_last)
             module.register_forward_pre_hook(_to_channels_last)
             module.register_forward_hook(_to_contiguous)
+    model.eval()  # the new layers too; MMDetection's ResNet returns nothing here
     return model.requires_grad_(False)
 
 

@@ -20,13 +20,20 @@ CHANNELS = [64, 128, 256, 512]
 
 
 def draw_norms(model: nn.Module) -> nn.Module:
-    """Draw scales, shifts and statistics of all norms, so that leaving one out shows; return ``model``, to evaluate."""
+    """Draw scales, shifts and statistics of all norms, and what starts at zero, so that leaving one out shows.
+
+    Return ``model``, to evaluate.
+    """
     generator = torch.Generator().manual_seed(0)
     for module in model.modules():
-        if isinstance(module, _BatchNorm):
-            for tensor, low, high in ((module.weight, .5, 1.), (module.bias, -.5, .5), (module.running_mean, -.5, .5),
-                                      (module.running_var, 1, 2)):
-                tensor.data.uniform_(low, high, generator=generator)
+        if isinstance(module, (_BatchNorm, nn.GroupNorm)):
+            for name, low, high in (('weight', .5, 1.), ('bias', -.5, .5), ('running_mean', -.5, .5),
+                                    ('running_var', 1, 2)):
+                if hasattr(module, name):
+                    getattr(module, name).data.uniform_(low, high, generator=generator)
+    for name, parameter in model.named_parameters():
+        if '.reads.' in name:  # of RLA's hidden state
+            parameter.data.normal_(0, .1, generator=generator)
     model.eval()
     return model
 
@@ -79,11 +86,20 @@ def test_the_model_that_was_given_stays_as_it_is():
          dcn=dict(type='DCNv2', deform_groups=1, fallback_on_stride=False)),
     dict(type='RLAResNet', depth=50, style='caffe'),
     dict(type='RLAResNet', depth=50, norm_cfg=dict(type='GN', num_groups=32)),
-], ids=lambda cfg: cfg['type'])
+], ids=['ResNet', 'deep stem', 'ResNeXt', 'Res2Net', 'RLA with DCN', 'RLA, caffe', 'RLA with GN'])
 def test_resnets(cfg):
     model = build(cfg)
     lists = tuple(name for name in norms(model) if '.bns.' in name)  # Res2Net's own, which are not known
     check(model, torch.randn(1, 3, 64, 64), left=lists)
+
+
+def test_weights_that_a_hook_computes_stay_with_it():
+    model = build(VARIANTS['rla_r50'])
+    torch.nn.utils.spectral_norm(model.layer1[1].conv1)
+    with torch.no_grad():
+        model(torch.randn(1, 3, 64, 64))  # the hook gives the convolution its weights
+    assert type(fuse(model).layer1[1].conv1) is nn.Conv2d
+    check(model, torch.randn(1, 3, 64, 64), left=('layer1.1.bn1',))
 
 
 @pytest.mark.parametrize('style, left', [('pytorch', []), ('caffe', [0, 1, 2])])

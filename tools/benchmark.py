@@ -138,7 +138,7 @@ def main() -> None:
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     MMLogger.get_current_instance().setLevel(logging.ERROR)  # it tells of every operator that is not counted
-    console, setting = Console(width=240)  # Markdown's tables may not wrap, describe(args)
+    console, setting = Console(width=240), describe(args)  # Markdown's tables may not wrap
     sizes = [(side, side) for side in args.sizes] if args.sizes else [tuple(args.size)]
     comparisons = {}
     for depth, (height, width) in product(args.depths or [None], sizes):
@@ -152,8 +152,8 @@ def main() -> None:
         comparisons[title] = compare(entrants, place, rounds=args.rounds, track=show_progress)
         console.print(cost_table(comparisons[title], f'{title}, {setting}'))
         if args.profile:
-            times = {f'{entrant.name}, fused' if entrant.fused else entrant.name: operator_times(entrant, place)
-                     for entrant in show_progress(entrants, 'profiling')}
+            names = [f'{entrant.name}, fused' if entrant.fused else entrant.name for entrant in entrants]
+            times = dict(zip(names, operator_times(entrants, place, track=show_progress)))
             console.print(operator_table(times, f'{title}, inference: ms by operator'))
     if args.json is not None:
         write_costs(comparisons, args.json, setting=setting)

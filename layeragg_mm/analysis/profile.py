@@ -1,4 +1,8 @@
-"""What a network's inference spends its time on."""
+"""What networks' inference spends its time on."""
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from ..fusion import fuse
@@ -7,22 +11,31 @@ from .workload import Setting, Workload
 
 __all__ = ['operator_times']
 
-REPETITIONS = 10
+ROUNDS = 10
 
 
-def operator_times(entrant: Entrant, setting: Setting) -> dict[str, float]:
-    """Return the seconds of one inference, of the fused network if there is one, for each of torch's operators.
+def operator_times(entrants: Sequence[Entrant],
+                   setting: Setting,
+                   *,
+                   track: Callable[[Sequence, str], Iterable] = lambda steps, description: steps) -> list[Counter[str]]:
+    """Return, for each network, the seconds of one inference by torch's operator; of the fused network if there is one.
 
-    An operator's time is its own, without those that it calls; on a GPU it is the GPU's.
+    The networks take turns, so that none finds its own weights in the cache. An operator's time is without that of those
+    which it calls; on a GPU it is the GPU's.
     """
-    entrant.model.eval()
-    workload = Workload(fuse(entrant.model) if entrant.fused else entrant.model, setting)
-    for _ in range(WARM_UP):
-        workload.predict()
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if setting.device.type == 'cuda' else [])]
-    with profile(activities=activities) as record:
-        for _ in range(REPETITIONS):
-            workload.predict()
-        setting.synchronize()
-    time = 'self_cpu_time_total' if setting.device.type == 'cpu' else 'self_device_time_total'
-    return {event.key: getattr(event, time) * 1e-6 / REPETITIONS for event in record.key_averages()}
+    for entrant in entrants:
+        entrant.model.eval()  # a statement of its own: MMDetection's ResNet returns nothing here
+    workloads = [Workload(fuse(entrant.model) if entrant.fused else entrant.model, setting) for entrant in entrants]
+    times = [Counter() for _ in entrants]
+    gpu = setting.device.type == 'cuda'
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
+    for turn in track(range(WARM_UP + ROUNDS), 'profiling'):
+        for workload, operators in zip(workloads, times):
+            with profile(activities=activities) as record:
+                workload.predict()
+                setting.synchronize()
+            for event in record.key_averages() if turn >= WARM_UP else ():
+                if event.device_type == DeviceType.CPU:  # a GPU's kernels stand there once more by themselves
+                    time = event.self_device_time_total if gpu else event.self_cpu_time_total
+                    operators[event.key] += time * 1e-6 / ROUNDS
+    return times

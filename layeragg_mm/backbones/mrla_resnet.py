@@ -29,7 +29,8 @@ class MRLABottleneck(AggregationBottleneck):
         shortcut = self.shortcut(x)
         out = self.relu(self.residual(x).add_(shortcut))
         if isinstance(self.mrla, LightLayerAttention):
-            return self.mrla(out, shortcut, inplace=True), ()
+            seen = any(module._forward_hooks or module._forward_pre_hooks for module in (self.relu, self.mrla))
+            return self.mrla(out, shortcut, inplace=not seen), ()  # a hook may keep out
         return self.mrla(out, history)
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 __all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'apply_in_sequence', 'conv_norm',
-           'map_is_larger', 'scaled']
+           'is_plain', 'map_is_larger', 'scaled']
 
 
 class Affine(nn.Module):
@@ -35,9 +35,14 @@ def affine_of_frozen(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     return scale, norm.bias - scale * norm.running_mean
 
 
+def is_plain(conv: nn.Module) -> bool:
+    """Whether ``conv`` computes nothing but its convolution: no hook before it makes its weights (spectral norm)."""
+    return type(conv) is nn.Conv2d and not conv._forward_pre_hooks
+
+
 def map_is_larger(conv: nn.Module, x: Tensor) -> bool:
     """Whether ``conv(x)``, of a plain convolution, has more elements than the convolution's weights."""
-    return type(conv) is nn.Conv2d and x[:, 0].numel() > conv.weight[0].numel() * conv.stride[0] * conv.stride[1]
+    return is_plain(conv) and x[:, 0].numel() > conv.weight[0].numel() * conv.stride[0] * conv.stride[1]
 
 
 def scaled(conv: nn.Module, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:

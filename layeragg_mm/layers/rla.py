@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .frozen_norm import affine_of_frozen, map_is_larger, scaled
+from .frozen_norm import affine_of_frozen, is_plain, map_is_larger, scaled
 
 __all__ = ['RecurrentAggregation']
 
@@ -71,7 +71,7 @@ class RecurrentAggregation(nn.Module):
                 nn.init.zeros_(weight)
 
     def read(self, index: int, hidden: Tensor, out: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Return the result of block ``index``'s first convolution, ``out`` without the state, with the state.
+        """Return ``W_i h + out``: ``out`` is the result of block ``index``'s first convolution without the state.
 
         With ``scale`` s of a frozen norm, ``out`` is after that norm, and so is what is returned.
         """
@@ -92,13 +92,13 @@ class RecurrentAggregation(nn.Module):
             projected = projected + hidden if scale is None else projected.addcmul(scale[:, None, None], hidden)
         if scale is None:
             projected = self.norms[index](projected)
+        # Without a state it may be a part of a larger map, which autograd does not let change in place.
         return self.recur(torch.tanh(projected) if hidden is None else projected.tanh_())
 
 
 def are_joinable(*convs: nn.Module) -> bool:
     """Whether convolutions of one map can be one: plain 1x1 ones that read every pixel."""
-    return all(type(conv) is nn.Conv2d and conv.kernel_size == conv.stride == (1, 1) and conv.groups == 1
-               for conv in convs)
+    return all(is_plain(conv) and conv.kernel_size == conv.stride == (1, 1) and conv.groups == 1 for conv in convs)
 
 
 def convs_of_one_map(x: Tensor, *layers: tuple[nn.Module, nn.Module]) -> tuple[tuple[Tensor, Tensor | None], ...]:
@@ -112,7 +112,7 @@ def convs_of_one_map(x: Tensor, *layers: tuple[nn.Module, nn.Module]) -> tuple[t
     convs = [conv for conv, _ in layers]
     if not are_joinable(*convs):
         return tuple((conv(x), None) for conv in convs)
-    weight, bias, scales = join(layers, with_norms=all(map_is_larger(conv, x) for conv in convs))
+    weight, bias, scales = join(layers, with_norms=map_is_larger(convs[0], x))  # which is the same for each of them
     return tuple(zip(F.conv2d(x, weight, bias).split([conv.out_channels for conv in convs], 1), scales))
 
 

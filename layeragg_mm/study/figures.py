@@ -55,8 +55,9 @@ def gains(summary: dict) -> Figure:
         axis.set(xlabel=f'gain in {TITLES[iou_type]} AP, points', yticks=range(len(arms)), ylim=(len(arms) - .5, -.5))
         axis.set_yticklabels(labels, fontsize=9)
         axis.grid(axis='x', alpha=.3)
-    figure.suptitle(f'Gain over {titles[baseline]} (ticks: seeds; line: {100 * summary["study"]["confidence"]:g}% '
-                    'interval over seeds and images)', fontsize=10)
+    ablations = ', of ablations (orange) over what is named' if any(arm['ablation'] for arm in arms) else ''
+    figure.suptitle(f'Gain over {titles[baseline]}{ablations}\n(ticks: seeds; line: '
+                    f'{100 * summary["study"]["confidence"]:g}% interval over seeds and images)', fontsize=10)
     return figure
 
 

@@ -90,6 +90,7 @@ def _work_in(folder: Path, log: Path, work: Callable, *arguments) -> None:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
+    sys.stdout.reconfigure(line_buffering=True)  # else what was printed before an error would follow it
     torch.set_num_threads(1)
     run_tool(lambda: _work_alone(folder, work, arguments))
 
@@ -109,6 +110,7 @@ def _run_script(name: str, files: list[Path], options: list, gpus: int | None) -
     files, options = [str(file) for file in files], [str(option) for option in options]
     if gpus is not None:
         script = str(TOOLS / f'dist_{name}.sh')
-        os.execve(script, [script, *files, str(gpus), *options], dict(os.environ, PYTHON=sys.executable))
+        environment = dict(os.environ, PYTHON=sys.executable, PYTHONUNBUFFERED='1')
+        os.execve(script, [script, *files, str(gpus), *options], environment)
     sys.argv = [f'{name}.py', *files, *options]
     runpy.run_path(str(TOOLS / f'{name}.py'), run_name='__main__')

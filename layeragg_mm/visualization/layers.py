@@ -16,6 +16,7 @@ from ..backbones import MRLAResNet, RLAResNet
 from ..errors import InputError
 from ..layers import LightLayerAttention
 from ..layers.frozen_norm import affine_of_frozen
+from ..layers.rla import JointConvs
 
 __all__ = ['AttentionWatch', 'HiddenStateWatch', 'watch_layers']
 
@@ -145,7 +146,10 @@ class HiddenStateWatch:
     """
 
     def __init__(self, backbone: RLAResNet) -> None:
-        self.backbone = backbone
+        if any(isinstance(module, JointConvs) for module in backbone.modules()):
+            raise InputError('a fused network has no first convolutions of their own to compare the state with',
+                             'Give the network before layeragg_mm.fuse.')
+        self.backbone, self.step = backbone, vars(backbone).get('_step')
         self.depths = [len(stage) for stage in backbone.stages]
         self.records = defaultdict(list)
         self.numbers = {block: number for number, block in enumerate(chain(*backbone.stages))}
@@ -162,7 +166,10 @@ class HiddenStateWatch:
         return out, hidden
 
     def stop(self) -> None:
-        del self.backbone._step
+        if self.step is None:  # the class's own
+            del self.backbone._step
+        else:
+            self.backbone._step = self.step
 
     @property
     def norms(self) -> dict[int, float]:

@@ -1,5 +1,6 @@
 """What networks cost: exact where it is counted, paired where it is timed, and refused where it makes no sense."""
 import json
+import time
 
 import pytest
 import torch
@@ -102,15 +103,21 @@ def test_the_tool_writes_table_data_and_chart_of_the_growth(run, tmp_path, capsy
 
 
 def test_a_profile_adds_up():
-    entrant = Entrant('conv', torch.nn.Conv2d(3, 8, 3).train(), fused=True)
-    times = operator_times(entrant, Setting(CPU, (64, 64), 1))
-    assert times['aten::conv2d'] > 0 and min(times.values()) >= 0
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
+    start = time.perf_counter()
+    plain, fused = operator_times([Entrant('plain', model), Entrant('fused', model, fused=True)],
+                                  Setting(CPU, (64, 64), 1))
+    elapsed = time.perf_counter() - start
+    assert plain['aten::conv2d'] > 0 and fused['aten::conv2d'] > 0
+    assert plain['aten::native_batch_norm'] > 0 and 'aten::native_batch_norm' not in fused
+    assert 10 * (sum(plain.values()) + sum(fused.values())) < elapsed  # each operator's own time, not twice
     console = Console(width=100)
     with console.capture() as capture:
-        console.print(operator_table({'one': {'aten::a': .002, 'b': .001}, 'two': {'b': .004}}, 'title'))
+        console.print(operator_table({'one': {'aten::a': .003, 'b': .001, **dict.fromkeys('cdefghi', .002), 'j': .001},
+                                      'two': {'b': .004, 'j': .001}}, 'title'))
     rows = [line.split() for line in capture.get().splitlines() if line.startswith('| ')][1:]
-    assert [row[1::2] for row in rows] == [['b', '1.0', '4.0'], ['a', '2.0', '0.0'], ['others', '0.0', '0.0'],
-                                           ['all', '3.0', '4.0']]
+    assert [row[1::2] for row in rows[:2]] == [['b', '1.0', '4.0'], ['a', '3.0', '0.0']]
+    assert [row[1::2] for row in rows[8:]] == [['others', '3.0', '1.0'], ['all', '19.0', '5.0']]
 
 
 def test_the_tool_profiles_the_fused_networks(run, capsys):

@@ -7,6 +7,8 @@ import torch
 from mmdet.models import ResNet
 from mmengine.registry import MODELS
 
+from layeragg_mm import fuse
+from layeragg_mm.analysis import use_literal_forms
 from layeragg_mm.errors import InputError
 from layeragg_mm.layers import LightLayerAttention
 from layeragg_mm.visualization import AttentionWatch, watch_layers
@@ -83,6 +85,19 @@ def test_hidden_state_and_what_is_read_of_it():
                 hidden = aggregation.update(i, hidden, aggregation.project(x))
     np.testing.assert_allclose(list(watch.norms.values()), norms, rtol=1e-5)
     assert list(watch.shares) == list(range(1, 16)) and watch.shares[15] == pytest.approx(share.item(), rel=1e-5)
+
+
+def test_watching_gives_back_the_form_that_was_there():
+    model = use_literal_forms(build(type='RLAResNet'))
+    form = model._step
+    with pytest.raises(ZeroDivisionError), watch_layers(model):
+        raise ZeroDivisionError
+    assert model._step is form is not type(model)._step
+
+
+def test_a_fused_network_has_nothing_to_compare_the_state_with():
+    with pytest.raises(InputError, match='a fused network'), watch_layers(fuse(build(type='RLAResNet'))):
+        pass
 
 
 @pytest.mark.parametrize('backbone', [
