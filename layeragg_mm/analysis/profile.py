@@ -18,10 +18,10 @@ def operator_times(entrants: Sequence[Entrant],
                    setting: Setting,
                    *,
                    track: Callable[[Sequence, str], Iterable] = lambda steps, description: steps) -> list[Counter[str]]:
-    """Return, for each network, the seconds of one inference by torch's operator; of the fused network if there is one.
+    """Return the seconds of one inference by torch's operator, for each network; of the fused network if there is one.
 
-    The networks take turns, so that none finds its own weights in the cache. An operator's time is without that of those
-    which it calls; on a GPU it is the GPU's.
+    The networks take turns, so that none finds its own weights in the cache. An operator's time is without that of the
+    operators that it calls; on a GPU it is the GPU's.
     """
     for entrant in entrants:
         entrant.model.eval()  # a statement of its own: MMDetection's ResNet returns nothing here
