@@ -147,7 +147,7 @@ class HiddenStateWatch:
 
     def __init__(self, backbone: RLAResNet) -> None:
         if any(isinstance(module, JointConvs) for module in backbone.modules()):
-            raise InputError('a fused network has no first convolutions of their own to compare the state with',
+            raise InputError('blocks of a fused network have no first convolution of their own to compare with',
                              'Give the network before layeragg_mm.fuse.')
         self.backbone, self.step = backbone, vars(backbone).get('_step')
         self.depths = [len(stage) for stage in backbone.stages]

@@ -96,7 +96,7 @@ def test_watching_gives_back_the_form_that_was_there():
 
 
 def test_a_fused_network_has_nothing_to_compare_the_state_with():
-    with pytest.raises(InputError, match='a fused network'), watch_layers(fuse(build(type='RLAResNet'))):
+    with pytest.raises(InputError, match='of a fused network'), watch_layers(fuse(build(type='RLAResNet'))):
         pass
 
 
