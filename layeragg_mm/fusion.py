@@ -125,15 +125,15 @@ def _scaled(conv: nn.Module, scale: torch.Tensor, shift: torch.Tensor | None) ->
 def _join_projections(backbone: RLAResNet) -> None:
     """Make the projection to the hidden state after a block part of the next block's first convolution."""
     steps = [(block, state, i) for stage, state in zip(backbone.stages, backbone.rla) for i, block in enumerate(stage)]
-    left = set()
+    unjoined = set()
     for (_, state, i), (block, *_) in pairwise(steps):
         if not are_joinable(block.conv1, state.project):
-            left.add(state)
+            unjoined.add(state)
             continue
         block.conv1 = JointConvs((block.conv1, block.norm1), (state.project, state.norms[i]))
         if block.conv1.scale1 is not None:
             state.norms[i] = nn.Identity()
-    for state in set(backbone.rla) - left:
+    for state in set(backbone.rla) - unjoined:
         state.project = nn.Identity()
 
 

@@ -138,27 +138,27 @@ def main() -> None:
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     MMLogger.get_current_instance().setLevel(logging.ERROR)  # it tells of every operator that is not counted
-    console, setting = Console(width=240), describe(args)  # Markdown's tables may not wrap
+    console, description = Console(width=240), describe(args)  # Markdown's tables may not wrap
     sizes = [(side, side) for side in args.sizes] if args.sizes else [tuple(args.size)]
     comparisons = {}
     for depth, (height, width) in product(args.depths or [None], sizes):
         title = f'{height}x{width}' if depth is None else f'depth {depth}, {height}x{width}'
         entrants = enter(args, depth)
-        place = Setting(device, (height, width), args.batch, getattr(torch, args.dtype), args.channels_last)
+        setting = Setting(device, (height, width), args.batch, getattr(torch, args.dtype), args.channels_last)
 
         def show_progress(steps: Sequence, text: str, title: str = title) -> Iterable:
             return track(steps, f'{title}: {text}', transient=True)
 
-        comparisons[title] = compare(entrants, place, rounds=args.rounds, track=show_progress)
-        console.print(cost_table(comparisons[title], f'{title}, {setting}'))
+        comparisons[title] = compare(entrants, setting, rounds=args.rounds, track=show_progress)
+        console.print(cost_table(comparisons[title], f'{title}, {description}'))
         if args.profile:
             names = [f'{entrant.name}, fused' if entrant.fused else entrant.name for entrant in entrants]
-            times = dict(zip(names, operator_times(entrants, place, track=show_progress)))
+            times = dict(zip(names, operator_times(entrants, setting, track=show_progress)))
             console.print(operator_table(times, f'{title}, inference: ms by operator'))
     if args.json is not None:
-        write_costs(comparisons, args.json, setting=setting)
+        write_costs(comparisons, args.json, setting=description)
     if args.chart is not None:
-        save_cost_chart(comparisons, args.chart, title=setting)
+        save_cost_chart(comparisons, args.chart, title=description)
 
 
 if __name__ == '__main__':

@@ -29,8 +29,8 @@ class MRLABottleneck(AggregationBottleneck):
         shortcut = self.shortcut(x)
         out = self.relu(self.residual(x).add_(shortcut))
         if isinstance(self.mrla, LightLayerAttention):
-            seen = any(module._forward_hooks or module._forward_pre_hooks for module in (self.relu, self.mrla))
-            return self.mrla(out, shortcut, inplace=not seen), ()  # a hook may keep out
+            hooked = any(module._forward_hooks or module._forward_pre_hooks for module in (self.relu, self.mrla))
+            return self.mrla(out, shortcut, inplace=not hooked), ()  # a hook may keep out
         return self.mrla(out, history)
 
 

@@ -12,7 +12,7 @@ def compiles_training_on_cpu(x: Tensor) -> bool:
     """Return whether torch.compile should not look into a depthwise convolution of ``x``.
 
     In training on the CPU inductor would copy channels_last maps to contiguous for the backward pass, which then takes
-    several times as long, and sum over pixels, as gradients of weights do, at half of eager's speed.
+    several times as long, and sum over pixels, as gradients of weights do, more slowly than eager.
     """
     return (torch.compiler.is_compiling() and not torch.compiler.is_exporting() and torch.is_grad_enabled()
             and x.device.type == 'cpu')

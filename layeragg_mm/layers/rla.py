@@ -76,9 +76,9 @@ class RecurrentAggregation(nn.Module):
         With ``scale`` s of a frozen norm, ``out`` is after that norm, and so is what is returned.
         """
         conv = self.reads[index]
-        added = conv(hidden) if scale is None else F.conv2d(hidden, scale[:, None, None, None] * conv.weight,
-                                                            stride=conv.stride)
-        return added.add_(out)
+        if scale is None:
+            return conv(hidden).add_(out)
+        return conv._conv_forward(hidden, scale[:, None, None, None] * conv.weight, None).add_(out)
 
     def update(self, index: int, hidden: Tensor | None, projected: Tensor, scale: Tensor | None = None) -> Tensor:
         """Return the state after block ``index``; ``projected`` is ``O x'``.
@@ -112,12 +112,13 @@ def convs_of_one_map(x: Tensor, *layers: tuple[nn.Module, nn.Module]) -> tuple[t
     convs = [conv for conv, _ in layers]
     if not are_joinable(*convs):
         return tuple((conv(x), None) for conv in convs)
-    weight, bias, scales = join(layers, with_norms=map_is_larger(convs[0], x))  # which is the same for each of them
+    with_norms = map_is_larger(convs[0], x)  # the same for each of them
+    weight, bias, scales = joined_weights(layers, with_norms=with_norms)
     return tuple(zip(F.conv2d(x, weight, bias).split([conv.out_channels for conv in convs], 1), scales))
 
 
-def join(layers: Sequence[tuple[nn.Module, nn.Module]], *,
-         with_norms: bool) -> tuple[Tensor, Tensor | None, list[Tensor | None]]:
+def joined_weights(layers: Sequence[tuple[nn.Module, nn.Module]], *,
+                   with_norms: bool) -> tuple[Tensor, Tensor | None, list[Tensor | None]]:
     """Return weight and bias of all convolutions in one, and the scale of each ``(conv, norm)`` whose norm is in it."""
     affines = [affine_of_frozen(norm) if with_norms else None for _, norm in layers]
     weights, biases = zip(*((conv.weight, conv.bias) if affine is None else scaled(conv, *affine)
@@ -134,7 +135,7 @@ class JointConvs(nn.Module):
 
     def __init__(self, *layers: tuple[nn.Module, nn.Module]) -> None:
         super().__init__()
-        weight, bias, scales = join(layers, with_norms=True)
+        weight, bias, scales = joined_weights(layers, with_norms=True)
         self.widths = [conv.out_channels for conv, _ in layers]
         self.conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
         self.conv.weight, self.conv.bias = (None if value is None else nn.Parameter(value) for value in (weight, bias))

@@ -149,7 +149,7 @@ class HiddenStateWatch:
         if any(isinstance(module, JointConvs) for module in backbone.modules()):
             raise InputError('blocks of a fused network have no first convolution of their own to compare with',
                              'Give the network before layeragg_mm.fuse.')
-        self.backbone, self.step = backbone, vars(backbone).get('_step')
+        self.backbone, self.own_step = backbone, vars(backbone).get('_step')
         self.depths = [len(stage) for stage in backbone.stages]
         self.records = defaultdict(list)
         self.numbers = {block: number for number, block in enumerate(chain(*backbone.stages))}
@@ -166,10 +166,10 @@ class HiddenStateWatch:
         return out, hidden
 
     def stop(self) -> None:
-        if self.step is None:  # the class's own
+        if self.own_step is None:  # it had the class's
             del self.backbone._step
         else:
-            self.backbone._step = self.step
+            self.backbone._step = self.own_step
 
     @property
     def norms(self) -> dict[int, float]:
