@@ -1,12 +1,17 @@
 """What several tests share: a small data set, the tools as functions."""
 import importlib.util
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+
+os.environ.setdefault('TRITON_INTERPRET', '0' if torch.cuda.is_available() else '1')  # read when Triton is imported
+
 import street_scenes
 from mmdet.datasets import CocoDataset
 from mmdet.visualization import DetLocalVisualizer
@@ -19,6 +24,7 @@ import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.datasets import make_digit_scenes
 from layeragg_mm.errors import run_tool
 
+torch.backends.cudnn.allow_tf32 = False  # three digits would be enough for most tests to fail
 REPOSITORY = Path(__file__).parents[1]
 CONFIGS = REPOSITORY / 'configs'
 

@@ -63,6 +63,8 @@ def parse_args() -> argparse.Namespace:
                         'relative to the baseline\'s inference without')
     parser.add_argument('--profile', action='store_true', help='one more table: the milliseconds of an inference, with '
                         '--fuse of the fused network, by operator')
+    parser.add_argument('--largest-batch', action='store_true', help='one more column: the largest batch that a GPU\'s '
+                        'memory can train on')
     parser.add_argument('--rounds', type=int, default=15, help='how often each is timed (%(default)s)')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all measurements here')
     parser.add_argument('--chart', type=Path, metavar='FILE.png', help='draw the comparison here')
@@ -97,6 +99,8 @@ def check(args: argparse.Namespace) -> None:
     if args.channels_last and is_detector(args.names[0]):
         raise InputError('--channels-last is for backbones: mmcv\'s RoIAlign, for one, misreads such maps',
                          'Leave it out for detectors.')
+    if args.largest_batch and torch.device(args.device).type != 'cuda':
+        raise InputError('--largest-batch is for GPUs', 'Leave it out, or give --device cuda.')
     if args.depths and is_detector(args.names[0]):
         raise InputError('--depths is for backbones', 'Give configs of the depths in question.')
 
@@ -149,7 +153,8 @@ def main() -> None:
         def show_progress(steps: Sequence, text: str, title: str = title) -> Iterable:
             return track(steps, f'{title}: {text}', transient=True)
 
-        comparisons[title] = compare(entrants, setting, rounds=args.rounds, track=show_progress)
+        comparisons[title] = compare(entrants, setting, rounds=args.rounds, largest_batch=args.largest_batch,
+                                     track=show_progress)
         console.print(cost_table(comparisons[title], f'{title}, {description}'))
         if args.profile:
             names = [f'{entrant.name}, fused' if entrant.fused else entrant.name for entrant in entrants]

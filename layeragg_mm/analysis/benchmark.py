@@ -1,4 +1,6 @@
 """Time and memory of several networks as ratios to one of them, all measured in turns in one run."""
+import ctypes
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ class Cost:
         peak_memory: bytes that a training step takes at its peak beyond the parameters; None where the device does not
             tell (CPU).
         seconds: for each of ``KINDS`` the times, one a round.
+        largest_batch: images of the largest batch that a training step has memory for, if it was sought.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Cost:
     activations: int
     peak_memory: int | None
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    largest_batch: int | None = None
 
     def relative(self, baseline: 'Cost') -> dict[str, tuple[float, float, float]]:
         """Return each cost over the baseline's as (median, lower quartile, upper quartile) of the rounds' ratios.
@@ -74,18 +78,21 @@ def compare(entrants: Sequence[Entrant],
             setting: Setting,
             *,
             rounds: int = 15,
+            largest_batch: bool = False,
             track: Callable[[Sequence, str], Iterable] = lambda steps, description: steps) -> list[Cost]:
     """Measure what networks cost, in turns, so that whatever else the machine does falls on all of them alike.
 
     In each round every network takes a training step, then every network predicts, then every fused one; who begins
-    changes from round to round.
+    changes from round to round. From here on the process keeps memory that is freed.
 
     Args:
         entrants: the networks; in the order of the results.
         setting: what they run on.
         rounds: how often each is timed; two more before do not count.
+        largest_batch: seek the largest batch that a GPU's memory can train on, too.
         track: wraps the steps, ``track(steps, description)``, to show progress.
     """
+    _keep_freed_memory()
     workloads = [Workload(entrant.model, setting) for entrant in entrants]
     for entrant in entrants:
         entrant.model.eval()  # a statement of its own: MMDetection's ResNet returns nothing here
@@ -106,7 +113,19 @@ def compare(entrants: Sequence[Entrant],
         workload.forget_gradients()
     for cost in costs:
         cost.seconds = {kind: seconds[WARM_UP:] for kind, seconds in cost.seconds.items()}
+    if largest_batch:
+        for cost, workload in track(list(zip(costs, workloads)), 'seeking the largest batch'):
+            cost.largest_batch = _largest_batch(workload, cost.peak_memory)
     return costs
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc give nothing back to the system: else a step pays for pages, more or less by what ran before it."""
+    if sys.platform == 'linux':
+        libc, trim_threshold, mmap_max = ctypes.CDLL(None), -1, -4  # as malloc.h numbers them
+        if hasattr(libc, 'mallopt'):  # not every Linux has glibc
+            libc.mallopt(trim_threshold, 2**31 - 1)
+            libc.mallopt(mmap_max, 0)
 
 
 def _count(entrant: Entrant, workload: Workload) -> Cost:
@@ -128,3 +147,32 @@ def _peak_memory(workload: Workload) -> int | None:
         workload.training_step()
     workload.forget_gradients()
     return torch.cuda.max_memory_allocated(device) - before
+
+
+def _largest_batch(workload: Workload, peak_memory: int) -> int:
+    """Return the largest batch whose training step fits the GPU's memory: guessed from one step's peak, then tried."""
+    workload.model.train()
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info(workload.setting.device)
+    batch, fits, too_large = max(1, free * workload.setting.batch // peak_memory), 0, None
+    while too_large is None or too_large - fits > 1:
+        if _fits(workload.with_batch(batch)):
+            fits = batch
+        else:
+            too_large = batch
+        if too_large is None:
+            batch = fits + max(1, fits // 16)
+        else:
+            batch = (fits + too_large) // 2 if fits else too_large - max(1, too_large // 16)
+    return fits
+
+
+def _fits(workload: Workload) -> bool:
+    try:
+        workload.training_step()
+        return True
+    except torch.cuda.OutOfMemoryError:
+        return False
+    finally:
+        workload.forget_gradients()
+        torch.cuda.empty_cache()

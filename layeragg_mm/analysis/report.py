@@ -25,10 +25,12 @@ def cost_table(costs: Sequence[Cost], title: str) -> Table:
     baseline = costs[0]
     ratios = [cost.relative(baseline) for cost in costs]
     columns = list(dict.fromkeys(kind for row in ratios for kind in row))
-    table = Table('network', *columns, 'parameters (M)', 'GFLOPs', title=title, title_justify='left', box=box.MARKDOWN,
-                  caption=f'{baseline.name}: {_absolute(baseline)}', caption_justify='left')
+    counts = ['largest batch'] if baseline.largest_batch is not None else []
+    table = Table('network', *columns, *counts, 'parameters (M)', 'GFLOPs', title=title, title_justify='left',
+                  box=box.MARKDOWN, caption=f'{baseline.name}: {_absolute(baseline)}', caption_justify='left')
     for cost, row in zip(costs, ratios):
         table.add_row(cost.name, *(_spread(row[kind]) if kind in row else '' for kind in columns),
+                      *(str(cost.largest_batch) for _ in counts),
                       f'{cost.parameters / 1e6:.2f}', f'{cost.flops / 1e9:.1f}')
     return table
 

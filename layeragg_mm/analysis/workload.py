@@ -1,5 +1,6 @@
 """What the benchmark lets a network do: predict, and take a training step."""
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -60,6 +61,14 @@ class Workload:
         self.samples = None
         if isinstance(model, BaseDetector):
             self.samples = _random_objects(model, setting)
+
+    def with_batch(self, batch: int) -> 'Workload':
+        """Return the same network's work on copies of the first image."""
+        other = copy.copy(self)
+        other.setting = replace(self.setting, batch=batch)
+        other.images = self.images[:1].repeat(batch, 1, 1, 1)
+        other.samples = self.samples and [copy.deepcopy(self.samples[0]) for _ in range(batch)]
+        return other
 
     def predict(self) -> object:
         """Run the network as in testing; it must be in evaluation mode."""

@@ -1,12 +1,17 @@
 """Frozen batch norm as the affine map that it is, and joined to the convolution before it."""
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'apply_in_sequence', 'conv_norm',
+__all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'affines_at_once', 'apply_in_sequence', 'conv_norm',
            'is_plain', 'map_is_larger', 'scaled']
+
+known_affines: ContextVar[dict[nn.Module, tuple[Tensor, Tensor]] | None] = ContextVar('known_affines', default=None)
 
 
 class Affine(nn.Module):
@@ -29,10 +34,49 @@ def affine_of_frozen(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     """
     if isinstance(norm, Affine):
         return norm.weight, norm.bias
-    if not isinstance(norm, _BatchNorm) or norm.training or norm.running_mean is None:
+    if not is_frozen(norm):
         return None
-    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    return scale, norm.bias - scale * norm.running_mean
+    known = None if torch.compiler.is_compiling() else known_affines.get()
+    return (known or {}).get(norm) or _affine(norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps)
+
+
+def is_frozen(norm: nn.Module) -> bool:
+    """Whether ``norm`` is a batch norm that uses its running statistics."""
+    return isinstance(norm, _BatchNorm) and not norm.training and norm.running_mean is not None
+
+
+def _affine(weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    scale = weight * torch.rsqrt(var + eps)
+    return scale, bias - scale * mean
+
+
+@contextmanager
+def affines_at_once(module: nn.Module) -> Iterator[None]:
+    """Let :func:`affine_of_frozen` take the affines of all frozen norms in ``module`` from one computation.
+
+    One by one they are some six operators a norm, forward and backward, each of a few numbers: on a GPU, at a small
+    batch, as much time as the network itself. With gradient checkpointing they stay so, since a part that is computed
+    once more, later, has to compute the same; torch.compile joins them by itself.
+    """
+    parts = list(module.modules())
+    # mmengine's activation_checkpointing exchanges a part's forward.
+    checkpointed = any(getattr(part, 'with_cp', False) or 'forward' in vars(part) for part in parts)
+    groups = defaultdict(list)
+    for norm in parts if not checkpointed else ():
+        if is_frozen(norm) and norm.affine:
+            # Apart by what needs gradients: what is joined needs them as a whole.
+            groups[norm.weight.requires_grad, norm.bias.requires_grad, norm.weight.dtype, norm.eps].append(norm)
+    affines = {}
+    for (*_, eps), norms in groups.items():
+        values = (torch.cat([getattr(norm, name) for norm in norms])
+                  for name in ('weight', 'bias', 'running_mean', 'running_var'))
+        sizes = [norm.num_features for norm in norms]
+        affines.update(zip(norms, zip(*(value.split(sizes) for value in _affine(*values, eps)))))
+    token = known_affines.set(affines)
+    try:
+        yield
+    finally:
+        known_affines.reset(token)
 
 
 def is_plain(conv: nn.Module) -> bool:
@@ -48,7 +92,7 @@ def map_is_larger(conv: nn.Module, x: Tensor) -> bool:
 def scaled(conv: nn.Module, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     """Return weight and bias of the convolution ``scale conv(x) + shift``."""
     bias = shift if conv.bias is None else torch.addcmul(shift, scale, conv.bias)
-    return scale[:, None, None, None] * conv.weight, bias
+    return scale.view(-1, 1, 1, 1) * conv.weight, bias
 
 
 def conv_norm(norm: nn.Module, conv: nn.Module, x: Tensor) -> Tensor:

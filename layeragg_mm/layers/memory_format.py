@@ -1,9 +1,12 @@
 """Where channels_last pays, and who cannot read it."""
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
 from torch import Tensor, nn
+
+from .frozen_norm import affines_at_once
 
 __all__ = ['ChannelsLastMixin', 'reads_channels_last', 'to_contiguous']
 
@@ -20,10 +23,12 @@ class ChannelsLastMixin:
     def forward(self, inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return the ``features`` of images (N, C, H, W), or of the maps that a neck reads."""
         maps = [inputs] if isinstance(inputs, Tensor) else inputs
-        if any(x.device.type != 'cpu' or not x.is_contiguous() for x in maps) or not reads_channels_last(self):
-            return self.features(inputs)
-        maps = [x.contiguous(memory_format=torch.channels_last) for x in maps]
-        return tuple(to_contiguous(out) for out in self.features(maps[0] if isinstance(inputs, Tensor) else maps))
+        exchanged = all(x.device.type == 'cpu' and x.is_contiguous() for x in maps) and reads_channels_last(self)
+        if exchanged:
+            maps = [x.contiguous(memory_format=torch.channels_last) for x in maps]
+        with nullcontext() if torch.compiler.is_compiling() else affines_at_once(self):
+            outs = self.features(maps[0] if isinstance(inputs, Tensor) else maps)
+        return tuple(to_contiguous(out) for out in outs) if exchanged else outs
 
     def forward_literal(self, inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The same in the layout of the inputs."""

@@ -8,8 +8,9 @@ from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from . import operators
 from .channel_attention import adaptive_kernel_size
-from .depthwise import DepthwiseConv2d, compiles_training_on_cpu, depthwise_sum
+from .depthwise import DepthwiseConv2d, depthwise_sum, takes_operator
 from .frozen_norm import affine_of_frozen
 
 __all__ = ['BaseLayerAttention', 'LightLayerAttention']
@@ -53,6 +54,13 @@ class LayerAttention(nn.Module):
 
     def query_and_key(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return query and key of ``x`` (N, C, H, W), each (N, heads, channels per head)."""
+        if not operators.takes_kernels(x):
+            return self.query_and_key_literal(x)
+        vectors = operators.query_key(x.mean((2, 3)), self.query.weight, self.key.weight)
+        return vectors.unflatten(-1, (-1, self.channels_per_head)).unbind()
+
+    def query_and_key_literal(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The two convolutions as they stand."""
         pooled = x.mean((2, 3))[:, None]
         return tuple(layer(pooled).view(len(x), -1, self.channels_per_head) for layer in (self.query, self.key))
 
@@ -63,8 +71,9 @@ class LayerAttention(nn.Module):
         return affine_of_frozen(self.norm)
 
     def per_channel(self, weight: Tensor) -> Tensor:
-        """Return one weight a head (N, heads) as one a channel (N, C, 1, 1)."""
-        return weight.repeat_interleave(self.channels_per_head, 1)[:, :, None, None]
+        """Return one weight a head (..., heads) as one a channel (..., C, 1, 1)."""
+        expanded = weight[..., None].expand(*weight.shape, self.channels_per_head)
+        return expanded.reshape(*weight.shape[:-1], -1, 1, 1)
 
 
 class HistorySum(torch.autograd.Function):
@@ -93,14 +102,6 @@ class HistorySum(torch.autograd.Function):
         to_values = [grad * weight if from_later is None else from_later.addcmul_(grad, weight)
                      for weight, from_later in zip(weights, later)]
         return grad.sum((0, 2, 3))[:, None, None] if ctx.needs_input_grad[0] else None, dots, *to_values
-
-
-def history_sum(shift: Tensor | None, weights: Tensor, values: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Return the sum of :class:`HistorySum` and the values for the next one; torch.compile gets the plain form."""
-    if not torch.compiler.is_compiling():
-        return HistorySum.apply(shift, weights, *values)
-    out = sum(weight * value for weight, value in zip(weights, values))
-    return out if shift is None else out + shift, *values
 
 
 class LightLayerAttention(LayerAttention):
@@ -145,21 +146,27 @@ class LightLayerAttention(LayerAttention):
         nn.init.normal_(self.shortcut_scale)
 
     def attention(self, x: Tensor) -> Tensor:
-        """Return each channel's attention weight ``a``, (N, C, 1, 1)."""
+        """Return each head's attention weight ``a``, (N, heads)."""
         query, key = self.query_and_key(x)
-        return self.per_channel(((query * key).sum(-1) / math.sqrt(self.channels_per_head)).sigmoid())
+        return ((query * key).sum(-1) / math.sqrt(self.channels_per_head)).sigmoid()
 
     def forward(self, x: Tensor, shortcut: Tensor, *, inplace: bool = False) -> Tensor:
         """Return the output; with ``inplace`` it may take the place of ``x``, as it does where gradients are off."""
         # a v = (a W_v) * x is one depthwise convolution, whose kernels are each image's own. With a frozen norm,
-        # s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o.
+        # s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o, on a GPU the same pass.
         attention, affine = self.attention(x), self.frozen_affine()
-        if torch.compiler.is_compiling() and not compiles_training_on_cpu(x):  # inductor makes one pass of all this
+        if operators.takes_kernels(x):
+            out = operators.attended_sum(x, self.value.weight, attention, self.shortcut_scale, shortcut,
+                                         *(affine or (None, None)))
+            return out if affine is not None else x + self.drop_path(self.norm(out))
+        if torch.compiler.is_compiling() and not takes_operator(x):  # inductor makes one pass of all this
             if affine is None:
                 return self.forward_literal(x, shortcut)
             scale, shift = (value[:, None, None] for value in affine)
-            return scale * attention * self.value(x) + scale * self.shortcut_scale * shortcut + (x + shift)
-        kernels, bias, shortcut_scale = attention[..., None] * self.value.weight, None, self.shortcut_scale
+            attended = scale * self.per_channel(attention) * self.value(x)
+            return attended + scale * self.shortcut_scale * shortcut + (x + shift)
+        kernels = self.per_channel(attention)[..., None] * self.value.weight
+        bias, shortcut_scale = None, self.shortcut_scale
         if affine is not None:
             scale, bias = affine
             kernels = scale[:, None, None, None] * kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))
@@ -170,7 +177,7 @@ class LightLayerAttention(LayerAttention):
 
     def forward_literal(self, x: Tensor, shortcut: Tensor, *, inplace: bool = False) -> Tensor:
         """The equation as it stands, which the fast form equals; never in place."""
-        attended = self.attention(x) * self.value(x) + self.shortcut_scale * shortcut
+        attended = self.per_channel(self.attention(x)) * self.value(x) + self.shortcut_scale * shortcut
         return x + self.drop_path(self.norm(attended))
 
 
@@ -218,25 +225,41 @@ class BaseLayerAttention(LayerAttention):
         weights, keys, values = self.attention(x, history)
         affine = self.frozen_affine()
         if affine is not None and isinstance(self.act, nn.Identity):
-            # With norm(z) = s z + b, the output is b + sum_s (s a_s) v_s + x.
-            scale, shift = (value[:, None, None] for value in affine)
-            out, *values = history_sum(shift, scale * weights, values)
-            out = out.add_(x)
+            # With norm(z) = s z + b, the output is x + b + sum_s (s a_s) v_s.
+            out, *values = self.history_sum(x, *affine, weights, values)
         else:
-            out, *values = history_sum(None, weights, values)
+            out, *values = self.history_sum(None, None, None, weights, values)
             out = x + self.drop_path(self.act(self.norm(out)))
         return out, tuple(zip(keys, values))
 
     def attention(self, x: Tensor, history: History) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
-        """Return the blocks' weights ``a_s``, (S, N, C, 1, 1), with their keys and values."""
+        """Return the blocks' weights ``a_s`` by head, (S, N, heads), with their keys and values."""
         query, key = self.query_and_key(x)
         keys, values = zip(*history, (key, self.value(x)))
-        scores = torch.stack([(query * key).sum(-1) for key in keys])
-        weights = (scores / math.sqrt(self.channels_per_head)).softmax(0)
-        return torch.stack([self.per_channel(weight) for weight in weights]), keys, values
+        scores = (query * torch.stack(keys)).sum(-1)
+        return (scores / math.sqrt(self.channels_per_head)).softmax(0), keys, values
+
+    def history_sum(self, start: Tensor | None, scale: Tensor | None, shift: Tensor | None, weights: Tensor,
+                    values: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return ``start + shift + scale sum_s a_s v_s``, and the values from which the next sum has to take them.
+
+        With start (N, C, H, W), scale and shift (C,), each or None, and the weights ``a_s`` (S, N, heads).
+        """
+        if operators.takes_kernels(values[0]) and not torch.compiler.is_compiling():
+            return operators.history_sum(start, scale, shift, weights, values)
+        weights = self.per_channel(weights)
+        if scale is not None:
+            scale, shift = scale[:, None, None], shift[:, None, None]
+            weights = scale * weights
+        if torch.compiler.is_compiling():  # inductor makes one pass of the plain form
+            out = sum(weight * value for weight, value in zip(weights, values))
+            out = out if shift is None else out + shift
+        else:
+            out, *values = HistorySum.apply(shift, weights, *values)
+        return out if start is None else out.add_(start), *values
 
     def forward_literal(self, x: Tensor, history: History = ()) -> tuple[Tensor, History]:
         """The equation as it stands, which the fast form equals."""
         weights, keys, values = self.attention(x, history)
-        attended = (weights * torch.stack(values)).sum(0)
+        attended = (self.per_channel(weights) * torch.stack(values)).sum(0)
         return x + self.drop_path(self.act(self.norm(attended))), tuple(zip(keys, values))

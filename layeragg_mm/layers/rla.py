@@ -78,7 +78,7 @@ class RecurrentAggregation(nn.Module):
         conv = self.reads[index]
         if scale is None:
             return conv(hidden).add_(out)
-        return conv._conv_forward(hidden, scale[:, None, None, None] * conv.weight, None).add_(out)
+        return conv._conv_forward(hidden, scale.view(-1, 1, 1, 1) * conv.weight, None).add_(out)
 
     def update(self, index: int, hidden: Tensor | None, projected: Tensor, scale: Tensor | None = None) -> Tensor:
         """Return the state after block ``index``; ``projected`` is ``O x'``.

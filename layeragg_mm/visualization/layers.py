@@ -86,7 +86,7 @@ class AttentionWatch:
                              f'{type(mrla.norm).__name__} has no fixed one', 'Give a config with batch norm.')
         scale = affine[0]
         passed = (scale * mrla.shortcut_scale.flatten()).abs()
-        read = (scale * mrla.attention(inputs[0]).flatten(1)).abs()
+        read = (scale * mrla.per_channel(mrla.attention(inputs[0])).flatten(1)).abs()
         self.weights = [read] if first else [*(passed * weight for weight in self.weights), read]
         rows.append([weight.mean().item() for weight in self.weights])
 

@@ -11,22 +11,23 @@ from layeragg_mm.backbones import MRLAResNet, RLAResNet
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
+DEVICES = pytest.mark.parametrize('device', ['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu'])
 
 
-def drawn(module: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
+def drawn(module: torch.nn.Module, dtype: torch.dtype, device: str = 'cpu') -> torch.nn.Module:
     torch.manual_seed(0)
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, 1. if parameter.ndim == 1 else 0., .3)
     module.norm.running_mean.normal_()
     module.norm.running_var.uniform_(.5, 2.)
-    return module.to(dtype)
+    return module.to(device, dtype)
 
 
 def results(forward, module, inputs) -> list[torch.Tensor]:
     """Outputs, then the gradients of all inputs and of the parameters that learn."""
     leaves = [*inputs, *(parameter for parameter in module.parameters() if parameter.requires_grad)]
     out = forward(*inputs)
-    weight = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
+    weight = torch.linspace(-1, 1, out.numel(), dtype=out.dtype, device=out.device).view_as(out)
     return [out, *torch.autograd.grad((out * weight).sum(), leaves)]
 
 
@@ -44,12 +45,14 @@ CASES = pytest.mark.parametrize('size', [(2, 3), (5, 7), (16, 12)])
 @pytest.mark.parametrize('dtype', TOLERANCE)
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
 @pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
-def test_light(size, dtype, frozen, memory_format):
-    module = drawn(LightLayerAttention(64), dtype)
+@DEVICES
+def test_light(size, dtype, frozen, memory_format, device):
+    module = drawn(LightLayerAttention(64), dtype, device)
     module.norm.train(not frozen)
-    inputs = [torch.randn(3, 64, *size, dtype=dtype).to(memory_format=memory_format).requires_grad_()
+    inputs = [torch.randn(3, 64, *size, dtype=dtype, device=device).to(memory_format=memory_format).requires_grad_()
               for _ in range(2)]
-    assert_equal(results(module, module, inputs), results(module.forward_literal, module, inputs), dtype)
+    literal = use_literal_forms(copy.deepcopy(module))
+    assert_equal(results(module, module, inputs), results(literal, literal, inputs), dtype)
 
 
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
@@ -85,30 +88,32 @@ def test_a_hook_keeps_what_it_saw():
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
 @pytest.mark.parametrize('earlier', [0, 3])
 @pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
-def test_base(size, dtype, frozen, earlier, memory_format):
-    module = drawn(BaseLayerAttention(64), dtype)
+@DEVICES
+def test_base(size, dtype, frozen, earlier, memory_format, device):
+    module = drawn(BaseLayerAttention(64), dtype, device)
     module.norm.train(not frozen)
-    x, *values = (torch.randn(3, 64, *size, dtype=dtype).to(memory_format=memory_format).requires_grad_()
+    x, *values = (torch.randn(3, 64, *size, dtype=dtype, device=device).to(memory_format=memory_format).requires_grad_()
                   for _ in range(1 + earlier))
-    keys = [torch.randn(3, 4, 16, dtype=dtype).requires_grad_() for _ in values]
+    keys = [torch.randn(3, 4, 16, dtype=dtype, device=device).requires_grad_() for _ in values]
 
     def first_output(forward):
         return lambda x, *rest: forward(x, list(zip(rest[:earlier], rest[earlier:])))[0]
 
     inputs = [x, *keys, *values]
-    assert_equal(results(first_output(module), module, inputs), results(first_output(module.forward_literal), module,
-                                                                        inputs), dtype)
+    literal = use_literal_forms(copy.deepcopy(module))
+    assert_equal(results(first_output(module), module, inputs), results(first_output(literal), literal, inputs), dtype)
 
 
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
 @pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
-def test_a_stage_of_base(frozen, memory_format):
+@DEVICES
+def test_a_stage_of_base(frozen, memory_format, device):
     """Values pass from layer to layer, and gradients come back the same way."""
-    layers = torch.nn.ModuleList(drawn(BaseLayerAttention(32), torch.float64) for _ in range(4))
+    layers = torch.nn.ModuleList(drawn(BaseLayerAttention(32), torch.float64, device) for _ in range(6))
     for i, layer in enumerate(layers):
         layer.norm.train(not frozen)
         torch.nn.init.normal_(layer.value.weight, i - 2.)
-    x = torch.randn(2, 32, 5, 7, dtype=torch.float64).to(memory_format=memory_format).requires_grad_()
+    x = torch.randn(2, 32, 5, 7, dtype=torch.float64, device=device).to(memory_format=memory_format).requires_grad_()
 
     def stage(forwards):
         def forward(x):
@@ -118,8 +123,8 @@ def test_a_stage_of_base(frozen, memory_format):
             return x
         return forward
 
-    literal = results(stage([layer.forward_literal for layer in layers]), layers, [x])
-    assert_equal(results(stage(layers), layers, [x]), literal, torch.float64)
+    literal = use_literal_forms(copy.deepcopy(layers))
+    assert_equal(results(stage(layers), layers, [x]), results(stage(literal), literal, [x]), torch.float64)
 
 
 def two_stages(norm: str, style: str, dtype: torch.dtype) -> tuple[RLAResNet, RLAResNet]:
@@ -176,11 +181,12 @@ def test_recurrent_stages(size, norm, style):
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
 @pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize('attention', [LightLayerAttention, BaseLayerAttention])
-def test_compiled(attention, frozen, memory_format):
-    module = drawn(attention(64), torch.float64)
+@DEVICES
+def test_compiled(attention, frozen, memory_format, device):
+    module = drawn(attention(64), torch.float64, device)
     module.norm.train(not frozen)
-    inputs = [torch.randn(3, 64, 5, 7, dtype=torch.float64).to(memory_format=memory_format).requires_grad_()
-              for _ in range(2)]
+    inputs = [torch.randn(3, 64, 5, 7, dtype=torch.float64, device=device).to(memory_format=memory_format)
+              .requires_grad_() for _ in range(2)]
 
     def forward(x, shortcut):
         if attention is LightLayerAttention:
@@ -188,7 +194,9 @@ def test_compiled(attention, frozen, memory_format):
         _, history = module(shortcut)
         return module(x, history)[0]
 
-    operator = 'depthwise_sum' if attention is LightLayerAttention else 'depthwise_conv'
+    operator = 'depthwise_conv'
+    if attention is LightLayerAttention:
+        operator = 'attended_sum' if device == 'cuda' else 'depthwise_sum'
     graphs = AotEagerAndRecordGraphs()
     ours = results(torch.compile(forward, fullgraph=True, backend=graphs, dynamic=False), module, inputs)
     torch.compiler.reset()
