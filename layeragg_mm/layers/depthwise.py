@@ -1,4 +1,4 @@
-"""Depthwise convolutions, and the operators that they are on a GPU and for torch.compile."""
+"""Depthwise convolutions, and what torch.compile gets of them on the CPU: operators that it does not look into."""
 from collections.abc import Iterator
 
 import torch
@@ -8,18 +8,17 @@ from torch import Tensor, nn
 from . import operators
 from .operators import laid_out_as
 
-__all__ = ['DepthwiseConv2d', 'depthwise_sum', 'takes_operator']
+__all__ = ['DepthwiseConv2d', 'compiles_training_on_cpu', 'depthwise_sum']
 
 
-def takes_operator(x: Tensor) -> bool:
-    """Return whether a depthwise convolution of ``x`` is an operator of our own.
+def compiles_training_on_cpu(x: Tensor) -> bool:
+    """Return whether torch.compile should not look into a depthwise convolution of ``x``.
 
-    So it is on a GPU, with kernels in Triton, and for torch.compile in training on the CPU: there inductor would copy
-    channels_last maps to contiguous for the backward pass, which then takes several times as long, and sum over
-    pixels, as gradients of weights do, more slowly than eager.
+    In training on the CPU inductor would copy channels_last maps to contiguous for the backward pass, which then takes
+    several times as long, and sum over pixels, as gradients of weights do, more slowly than eager.
     """
-    compiles_training = torch.compiler.is_compiling() and torch.is_grad_enabled() and not torch.compiler.is_exporting()
-    return operators.takes_kernels(x) or (x.device.type == 'cpu' and compiles_training)
+    return (torch.compiler.is_compiling() and not torch.compiler.is_exporting() and torch.is_grad_enabled()
+            and x.device.type == 'cpu')
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -29,7 +28,9 @@ class DepthwiseConv2d(nn.Conv2d):
         super().__init__(channels, channels, 3, padding=1, groups=channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return _depthwise_conv(*_autocast(x, self.weight)) if takes_operator(x) else super().forward(x)
+        if operators.takes_kernels(x):
+            return operators.depthwise_conv(x, self.weight)
+        return _depthwise_conv(*_autocast(x, self.weight)) if compiles_training_on_cpu(x) else super().forward(x)
 
     forward_literal = nn.Conv2d.forward
 
@@ -46,7 +47,7 @@ def depthwise_sum(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor
         z: maps (N, C, H, W).
         inplace: whether the result may take the place of ``x``, which is in the cache; it does where gradients are off.
     """
-    if takes_operator(x):
+    if compiles_training_on_cpu(x):
         return _depthwise_sum(*_autocast(x, kernels, bias), scale, z)
     parts = _convolve_each(x, kernels, bias)
     if not inplace or torch.is_grad_enabled():
@@ -98,13 +99,11 @@ def _scaled_sum_backward(grad: Tensor, scale: Tensor, z: Tensor) -> tuple[Tensor
     return (grad * z).sum((0, 2, 3))[:, None, None], grad * scale
 
 
-def _autocast(x: Tensor, *weights: Tensor | None) -> list[Tensor | None]:
-    """Do what autocast does for a convolution, which it does not for an operator; kernels read weights of any type."""
-    device = x.device.type
-    if not torch.is_autocast_enabled(device):
-        return [x, *weights]
-    dtype = torch.get_autocast_dtype(device)
-    return [x.to(dtype), *(weight if weight is None or device == 'cuda' else weight.to(dtype) for weight in weights)]
+def _autocast(*tensors: Tensor | None) -> list[Tensor | None]:
+    """Do what autocast does for a convolution on the CPU, which it does not for an operator."""
+    if not torch.is_autocast_enabled('cpu'):
+        return [*tensors]
+    return [tensor if tensor is None else tensor.to(torch.get_autocast_dtype('cpu')) for tensor in tensors]
 
 
 def _convolution_backward(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
@@ -113,14 +112,9 @@ def _convolution_backward(grad: Tensor, x: Tensor, weight: Tensor, needed: list[
         grad, x, weight, None, stride, padding, dilation, False, [0, 0], len(weight), [*needed, False])
 
 
-@torch.library.custom_op('layeragg_mm::depthwise_conv', mutates_args=(), device_types='cpu')
+@torch.library.custom_op('layeragg_mm::depthwise_conv', mutates_args=())
 def _depthwise_conv(x: Tensor, weight: Tensor) -> Tensor:
     return laid_out_as(x, F.conv2d(x, weight, padding=1, groups=len(weight)))
-
-
-@_depthwise_conv.register_kernel('cuda')
-def _(x: Tensor, weight: Tensor) -> Tensor:
-    return laid_out_as(x, operators.kernels.attended_sum(x, weight))
 
 
 @_depthwise_conv.register_fake
@@ -128,15 +122,9 @@ def _(x: Tensor, weight: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
-@torch.library.custom_op('layeragg_mm::depthwise_conv_backward', mutates_args=(), device_types='cpu')
+@torch.library.custom_op('layeragg_mm::depthwise_conv_backward', mutates_args=())
 def _depthwise_conv_backward(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
     grads = _convolution_backward(grad, x, weight, needed)
-    return [laid_out_as(tensor, grads[i]) for i, tensor in enumerate((x, weight)) if needed[i]]
-
-
-@_depthwise_conv_backward.register_kernel('cuda')
-def _(grad: Tensor, x: Tensor, weight: Tensor, needed: list[bool]) -> list[Tensor]:
-    grads = operators.kernels.depthwise_conv_backward(grad, x, weight)
     return [laid_out_as(tensor, grads[i]) for i, tensor in enumerate((x, weight)) if needed[i]]
 
 
@@ -155,7 +143,7 @@ _depthwise_conv.register_autograd(
     _differentiate_conv, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
 
 
-@torch.library.custom_op('layeragg_mm::depthwise_sum', mutates_args=(), device_types='cpu')
+@torch.library.custom_op('layeragg_mm::depthwise_sum', mutates_args=())
 def _depthwise_sum(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor, z: Tensor) -> Tensor:
     return ScaledSum.apply(scale, z, *_convolve_each(x, kernels, bias))
 
@@ -165,7 +153,7 @@ def _(x: Tensor, kernels: Tensor, bias: Tensor | None, scale: Tensor, z: Tensor)
     return torch.empty_like(z, dtype=torch.promote_types(z.dtype, x.dtype))
 
 
-@torch.library.custom_op('layeragg_mm::depthwise_sum_backward', mutates_args=(), device_types='cpu')
+@torch.library.custom_op('layeragg_mm::depthwise_sum_backward', mutates_args=())
 def _depthwise_sum_backward(grad: Tensor, x: Tensor, kernels: Tensor, scale: Tensor, z: Tensor,
                             to_bias: bool) -> list[Tensor]:
     to_images, to_kernels, _ = zip(*(

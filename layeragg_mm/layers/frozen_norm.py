@@ -3,6 +3,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 __all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'affines_at_once', 'apply_in_sequence', 'conv_norm',
            'is_plain', 'map_is_larger', 'scaled']
 
+norms_of: WeakKeyDictionary[nn.Module, list[nn.Module]] = WeakKeyDictionary()  # to look for them takes time
 known_affines: ContextVar[dict[nn.Module, tuple[Tensor, Tensor]] | None] = ContextVar('known_affines', default=None)
 
 
@@ -58,11 +60,13 @@ def affines_at_once(module: nn.Module) -> Iterator[None]:
     batch, as much time as the network itself. With gradient checkpointing they stay so, since a part that is computed
     once more, later, has to compute the same; torch.compile joins them by itself.
     """
-    parts = list(module.modules())
-    # mmengine's activation_checkpointing exchanges a part's forward.
-    checkpointed = any(getattr(part, 'with_cp', False) or 'forward' in vars(part) for part in parts)
+    if module not in norms_of:
+        parts = list(module.modules())
+        # mmengine's activation_checkpointing exchanges a part's forward.
+        checkpointed = any(getattr(part, 'with_cp', False) or 'forward' in vars(part) for part in parts)
+        norms_of[module] = [part for part in parts if isinstance(part, _BatchNorm) and not checkpointed]
     groups = defaultdict(list)
-    for norm in parts if not checkpointed else ():
+    for norm in norms_of[module]:
         if is_frozen(norm) and norm.affine:
             # Apart by what needs gradients: what is joined needs them as a whole.
             groups[norm.weight.requires_grad, norm.bias.requires_grad, norm.weight.dtype, norm.eps].append(norm)

@@ -1,12 +1,12 @@
-"""MRLA's steps on a GPU: operators around the Triton kernels, with gradients, whole for torch.compile."""
-from collections.abc import Sequence
+"""MRLA's steps on a GPU: the Triton kernels with gradients, each for torch.compile one operator."""
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ['attended_sum', 'history_sum', 'query_key', 'takes_kernels']
+__all__ = ['attended_sum', 'depthwise_conv', 'history_sum', 'query_key', 'takes_kernels']
 
 HAS_TRITON = find_spec('triton') is not None  # torch brings it where it brings CUDA
 if HAS_TRITON:
@@ -24,9 +24,82 @@ def laid_out_as(tensor: Tensor, result: Tensor) -> Tensor:
     return result if result.stride() == empty.stride() else empty.copy_(result)
 
 
-@torch.library.custom_op('layeragg_mm::attended_sum', mutates_args=())
-def attended_sum(x: Tensor, weight: Tensor, attention: Tensor, z_scale: Tensor, z: Tensor, scale: Tensor | None,
-                 shift: Tensor | None) -> Tensor:
+def differentiable(name: str, forward: Callable, forward_fake: Callable, backward: Callable, backward_fake: Callable, *,
+                   saved: int) -> Callable:
+    """Return ``forward`` with gradients, for torch.compile as an operator; elsewhere its dispatch would cost a launch.
+
+    Args:
+        name: of the operator, in the namespace ``layeragg_mm``.
+        forward: from tensors, or None, to a tensor.
+        backward: from the gradient and the inputs that are kept to a list of gradients, of those that are not None.
+        forward_fake, backward_fake: the same for shapes alone.
+        saved: how many of the inputs are kept.
+    """
+    operator = torch.library.custom_op(f'layeragg_mm::{name}', forward, mutates_args=())
+    operator.register_fake(forward_fake)
+    backward_operator = torch.library.custom_op(f'layeragg_mm::{name}_backward', backward, mutates_args=())
+    backward_operator.register_fake(backward_fake)
+
+    def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:saved])
+        ctx.given = [value is not None for value in inputs]
+
+    def with_nones(ctx, grads: list[Tensor]) -> tuple[Tensor | None, ...]:
+        grads = iter(grads)
+        return tuple(next(grads) if given else None for given in ctx.given)
+
+    operator.register_autograd(lambda ctx, grad: with_nones(ctx, backward_operator(grad, *ctx.saved_tensors)),
+                               setup_context=setup_context)
+
+    class Function(torch.autograd.Function):
+
+        @staticmethod
+        def forward(ctx, *inputs: Tensor | None) -> Tensor:
+            output = forward(*inputs)
+            setup_context(ctx, inputs, output)
+            return output
+
+        @staticmethod
+        @once_differentiable
+        def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+            return with_nones(ctx, backward(grad, *ctx.saved_tensors))
+
+    return lambda *inputs: operator(*inputs) if torch.compiler.is_compiling() else Function.apply(*inputs)
+
+
+def _autocast(x: Tensor) -> Tensor:
+    """Do what autocast does for the map that a convolution reads; kernels read weights of any type."""
+    return x.to(torch.get_autocast_dtype(x.device.type)) if torch.is_autocast_enabled(x.device.type) else x
+
+
+def _attended_sum(x: Tensor, weight: Tensor, attention: Tensor, z_scale: Tensor, z: Tensor, scale: Tensor | None,
+                  shift: Tensor | None) -> Tensor:
+    return laid_out_as(z, kernels.attended_sum(x, weight, attention, z_scale, z, scale, shift))
+
+
+def _attended_sum_fake(x: Tensor, weight: Tensor, attention: Tensor, z_scale: Tensor, z: Tensor, scale: Tensor | None,
+                       shift: Tensor | None) -> Tensor:
+    return torch.empty_like(z, dtype=torch.promote_types(z.dtype, x.dtype))
+
+
+def _attended_sum_backward(grad: Tensor, x: Tensor, weight: Tensor, attention: Tensor, z_scale: Tensor, z: Tensor,
+                           scale: Tensor | None) -> list[Tensor]:
+    grads = kernels.attended_sum_backward(grad, x, weight, attention, z_scale, z, scale)
+    inputs = x, weight, attention, z_scale, z, scale, scale
+    return [laid_out_as(tensor, result) for tensor, result in zip(inputs, grads) if tensor is not None]
+
+
+def _attended_sum_backward_fake(grad: Tensor, *inputs: Tensor | None) -> list[Tensor]:
+    *_, scale = inputs
+    return [torch.empty_like(tensor) for tensor in (*inputs, scale) if tensor is not None]
+
+
+_attended = differentiable('attended_sum', _attended_sum, _attended_sum_fake, _attended_sum_backward,
+                           _attended_sum_backward_fake, saved=6)
+
+
+def attended_sum(x: Tensor, weight: Tensor, attention: Tensor, z_scale: Tensor, z: Tensor, scale: Tensor | None = None,
+                 shift: Tensor | None = None) -> Tensor:
     """Return ``a W * x + z_scale z``; with scale s and shift b ``s (a W * x + z_scale z) + b + x``.
 
     Args:
@@ -38,66 +111,47 @@ def attended_sum(x: Tensor, weight: Tensor, attention: Tensor, z_scale: Tensor, 
         scale: s, (C,), or None.
         shift: b, (C,), or None.
     """
-    return laid_out_as(z, kernels.attended_sum(x, weight, attention, z_scale, z, scale, shift))
+    return _attended(_autocast(x), weight, attention, z_scale, z, scale, shift)
 
 
-@attended_sum.register_fake
-def _(x: Tensor, weight: Tensor, attention: Tensor, z_scale: Tensor, z: Tensor, scale: Tensor | None,
-      shift: Tensor | None) -> Tensor:
-    return torch.empty_like(z, dtype=torch.promote_types(z.dtype, x.dtype))
+def _depthwise_conv(x: Tensor, weight: Tensor) -> Tensor:
+    return laid_out_as(x, kernels.attended_sum(x, weight))
 
 
-@torch.library.custom_op('layeragg_mm::attended_sum_backward', mutates_args=())
-def _attended_sum_backward(grad: Tensor, x: Tensor, weight: Tensor, attention: Tensor, z_scale: Tensor, z: Tensor,
-                           scale: Tensor | None) -> list[Tensor]:
-    grads = kernels.attended_sum_backward(grad, x, weight, attention, z_scale, z, scale)
-    inputs = x, weight, attention, z_scale, z, scale, scale
-    return [laid_out_as(tensor, result) for tensor, result in zip(inputs, grads) if tensor is not None]
+def _depthwise_conv_backward(grad: Tensor, x: Tensor, weight: Tensor) -> list[Tensor]:
+    return [laid_out_as(tensor, result) for tensor, result in zip(
+        (x, weight), kernels.depthwise_conv_backward(grad, x, weight))]
 
 
-@_attended_sum_backward.register_fake
-def _(grad: Tensor, *inputs: Tensor | None) -> list[Tensor]:
-    *inputs, scale = inputs
-    return [torch.empty_like(tensor) for tensor in (*inputs, scale, scale) if tensor is not None]
+_depthwise = differentiable(
+    'depthwise_conv_gpu', _depthwise_conv, lambda x, weight: torch.empty_like(x), _depthwise_conv_backward,
+    lambda grad, x, weight: [torch.empty_like(x), torch.empty_like(weight)], saved=2)
 
 
-def _differentiate_attended_sum(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-    grads = _attended_sum_backward(grad, *ctx.saved_tensors)
-    return (*grads, None, None)[:7]
+def depthwise_conv(x: Tensor, weight: Tensor) -> Tensor:
+    """Return the convolution of ``x`` (N, C, H, W) with ``weight`` (C, 1, 3, 3), each channel by itself."""
+    return _depthwise(_autocast(x), weight)
 
 
-attended_sum.register_autograd(
-    _differentiate_attended_sum, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs[:6]))
-
-
-@torch.library.custom_op('layeragg_mm::query_key', mutates_args=())
-def query_key(pooled: Tensor, query: Tensor, key: Tensor) -> Tensor:
-    """Return the convolutions of ``pooled`` (N, C) along C with ``query`` and ``key``, each (1, 1, K): (2, N, C)."""
+def _query_key(pooled: Tensor, query: Tensor, key: Tensor) -> Tensor:
     return kernels.query_key(pooled, query, key)
 
 
-@query_key.register_fake
-def _(pooled: Tensor, query: Tensor, key: Tensor) -> Tensor:
-    return pooled.new_empty(2, *pooled.shape, dtype=torch.promote_types(pooled.dtype, torch.float32))
-
-
-@torch.library.custom_op('layeragg_mm::query_key_backward', mutates_args=())
-def _query_key_backward(grad: Tensor, pooled: Tensor, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+def _query_key_backward(grad: Tensor, pooled: Tensor, query: Tensor, key: Tensor) -> list[Tensor]:
     return kernels.query_key_backward(grad, pooled, query, key)
 
 
-@_query_key_backward.register_fake
-def _(grad: Tensor, pooled: Tensor, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.empty_like(pooled), query.new_empty(2, *query.shape)
+_vectors = differentiable(
+    'query_key', _query_key,
+    lambda pooled, query, key: pooled.new_empty(
+        2, *pooled.shape, dtype=torch.promote_types(pooled.dtype, torch.float32)),
+    _query_key_backward,
+    lambda grad, pooled, query, key: [torch.empty_like(value) for value in (pooled, query, key)], saved=3)
 
 
-def _differentiate_query_key(ctx, grad: Tensor) -> tuple[Tensor, ...]:
-    to_pooled, to_weights = _query_key_backward(grad, *ctx.saved_tensors)
-    return to_pooled, *to_weights.unbind()
-
-
-query_key.register_autograd(
-    _differentiate_query_key, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+def query_key(pooled: Tensor, query: Tensor, key: Tensor) -> Tensor:
+    """Return the convolutions of ``pooled`` (N, C) along C with ``query`` and ``key``, each (1, 1, K): (2, N, C)."""
+    return _vectors(pooled, query, key)
 
 
 class _HistorySum(torch.autograd.Function):
