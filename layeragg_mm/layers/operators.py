@@ -15,7 +15,8 @@ if HAS_TRITON:
 
 def takes_kernels(x: Tensor) -> bool:
     """Return whether maps like ``x`` are worked on by the kernels; elsewhere, and in exports, by the plain forms."""
-    return HAS_TRITON and x.device.type == 'cuda' and not torch.compiler.is_exporting()
+    exported = torch.compiler.is_exporting() or torch.jit.is_tracing()
+    return HAS_TRITON and x.device.type == 'cuda' and not exported
 
 
 def laid_out_as(tensor: Tensor, result: Tensor) -> Tensor:

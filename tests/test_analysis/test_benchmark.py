@@ -11,7 +11,9 @@ from layeragg_mm.analysis import (
     Cost,
     Entrant,
     Setting,
+    Workload,
     at_depth,
+    benchmark,
     build_backbone,
     compare,
     complexity,
@@ -82,6 +84,17 @@ def test_networks_take_turns():
     assert all(parameter.grad is None for model in models for parameter in model.parameters())
 
 
+@pytest.mark.parametrize('limit', [0, 1, 2, 15, 16, 17, 40])
+def test_the_largest_batch_is_sought_from_a_guess(limit, monkeypatch):
+    """From the peak of 100 bytes for two images in 800 free bytes: 16."""
+    tried = []
+    monkeypatch.setattr(benchmark, '_fits', lambda workload: tried.append(len(workload.images)) or tried[-1] <= limit)
+    monkeypatch.setattr(torch.cuda, 'mem_get_info', lambda device: (800, 1000))
+    workload = Workload(torch.nn.Conv2d(3, 4, 3), Setting(CPU, (33, 33), 2))
+    assert benchmark._largest_batch(workload, peak_memory=100) == limit
+    assert tried[0] == 16 and len(tried) == len(set(tried))
+
+
 def test_names_at_depths():
     assert at_depth('rla_x50_32x4d', 101) == 'rla_x101_32x4d'
     assert at_depth('mrla_base_deep_r50', None) == 'mrla_base_deep_r50'
@@ -147,6 +160,7 @@ def test_the_tool_compares_detectors(run, tmp_path, capsys):
     (['dla34', '--json', 'nowhere/costs.json'], 'there is no folder nowhere'),
     (['dla34', '--chart', 'costs.doc'], '--chart costs.doc'),
     (['dla34', '--device', 'nowhere'], '--device nowhere'),
+    (['dla34', '--largest-batch'], '--largest-batch is for GPUs'),
 ], ids=lambda value: value if isinstance(value, str) else None)
 def test_the_tool_refuses(run, capsys, arguments, said):
     assert said in refused(run, capsys, 'benchmark', *arguments)
