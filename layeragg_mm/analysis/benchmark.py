@@ -150,13 +150,13 @@ def _peak_memory(workload: Workload) -> int | None:
 
 
 def _largest_batch(workload: Workload, peak_memory: int) -> int:
-    """Return the largest batch whose training step fits the GPU's memory: guessed from one step's peak, then tried."""
+    """Return the largest batch whose training step fits what memory the GPU has left: guessed from one, then tried."""
     workload.model.train()
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info(workload.setting.device)
     batch, fits, too_large = max(1, free * workload.setting.batch // peak_memory), 0, None
     while too_large is None or too_large - fits > 1:
-        if _fits(workload.with_batch(batch)):
+        if _fits(workload, batch):
             fits = batch
         else:
             too_large = batch
@@ -167,11 +167,13 @@ def _largest_batch(workload: Workload, peak_memory: int) -> int:
     return fits
 
 
-def _fits(workload: Workload) -> bool:
+def _fits(workload: Workload, batch: int) -> bool:
     try:
-        workload.training_step()
+        workload.with_batch(batch).training_step()
         return True
-    except torch.cuda.OutOfMemoryError:
+    except RuntimeError as error:  # cuDNN and cuBLAS have their own words for it
+        if not isinstance(error, torch.cuda.OutOfMemoryError) and 'ALLOC_FAILED' not in str(error):
+            raise
         return False
     finally:
         workload.forget_gradients()

@@ -12,8 +12,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 __all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'affines_at_once', 'apply_in_sequence', 'conv_norm',
            'is_plain', 'map_is_larger', 'scaled']
 
-norms_of: WeakKeyDictionary[nn.Module, list[nn.Module]] = WeakKeyDictionary()  # to look for them takes time
-known_affines: ContextVar[dict[nn.Module, tuple[Tensor, Tensor]] | None] = ContextVar('known_affines', default=None)
+# For each module of affines_at_once the norms that were asked for, as keys, in their order.
+_asked_before: WeakKeyDictionary[nn.Module, dict[nn.Module, bool]] = WeakKeyDictionary()
+_known: ContextVar[tuple | None] = ContextVar('_known', default=None)
 
 
 class Affine(nn.Module):
@@ -38,8 +39,7 @@ def affine_of_frozen(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
         return norm.weight, norm.bias
     if not is_frozen(norm):
         return None
-    known = None if torch.compiler.is_compiling() else known_affines.get()
-    return (known or {}).get(norm) or _affine(norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps)
+    return _known_affine(norm) or _affine(norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps)
 
 
 def is_frozen(norm: nn.Module) -> bool:
@@ -54,33 +54,45 @@ def _affine(weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float)
 
 @contextmanager
 def affines_at_once(module: nn.Module) -> Iterator[None]:
-    """Let :func:`affine_of_frozen` take the affines of all frozen norms in ``module`` from one computation.
+    """Let :func:`affine_of_frozen` take the affines of the norms in ``module`` from one computation.
 
     One by one they are some six operators a norm, forward and backward, each of a few numbers: on a GPU, at a small
-    batch, as much time as the network itself. With gradient checkpointing they stay so, since a part that is computed
-    once more, later, has to compute the same; torch.compile joins them by itself.
+    batch, as much time as the network itself. The norms are those that were asked for before, so that none gets a
+    gradient that is not used; torch.compile joins the operators by itself.
     """
-    if module not in norms_of:
-        parts = list(module.modules())
-        # mmengine's activation_checkpointing exchanges a part's forward.
-        checkpointed = any(getattr(part, 'with_cp', False) or 'forward' in vars(part) for part in parts)
-        norms_of[module] = [part for part in parts if isinstance(part, _BatchNorm) and not checkpointed]
+    asked = _asked_before.setdefault(module, {})
     groups = defaultdict(list)
-    for norm in norms_of[module]:
-        if is_frozen(norm) and norm.affine:
-            # Apart by what needs gradients: what is joined needs them as a whole.
-            groups[norm.weight.requires_grad, norm.bias.requires_grad, norm.weight.dtype, norm.eps].append(norm)
+    for norm in asked:
+        # Whole ones (FSDP shares out parameters), apart by what needs gradients: what is joined needs them together.
+        if is_frozen(norm) and norm.affine and norm.weight.numel() == norm.num_features:
+            weight, bias = norm.weight, norm.bias
+            groups[weight.requires_grad, bias.requires_grad, weight.dtype, weight.device, norm.eps].append(norm)
     affines = {}
     for (*_, eps), norms in groups.items():
         values = (torch.cat([getattr(norm, name) for norm in norms])
                   for name in ('weight', 'bias', 'running_mean', 'running_var'))
         sizes = [norm.num_features for norm in norms]
         affines.update(zip(norms, zip(*(value.split(sizes) for value in _affine(*values, eps)))))
-    token = known_affines.set(affines)
+    token = _known.set((affines, asked, _hooks_on_saved_tensors()))
     try:
         yield
     finally:
-        known_affines.reset(token)
+        _known.reset(token)
+
+
+def _known_affine(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
+    known = None if torch.compiler.is_compiling() else _known.get()
+    if known is None:
+        return None
+    affines, asked, hooks = known
+    if _hooks_on_saved_tensors() != hooks:  # gradient checkpointing computes this once more, when nothing is known
+        return None
+    asked[norm] = True
+    return affines.get(norm)
+
+
+def _hooks_on_saved_tensors() -> object:
+    return torch._C._autograd._top_saved_tensors_default_hooks(True)
 
 
 def is_plain(conv: nn.Module) -> bool:

@@ -151,7 +151,7 @@ class LightLayerAttention(LayerAttention):
         return ((query * key).sum(-1) / math.sqrt(self.channels_per_head)).sigmoid()
 
     def forward(self, x: Tensor, shortcut: Tensor, *, inplace: bool = False) -> Tensor:
-        """Return the output; with ``inplace`` it may take the place of ``x``, as it does where gradients are off."""
+        """Return the output; with ``inplace`` it may take the place of ``x``: on the CPU, where gradients are off."""
         # a v = (a W_v) * x is one depthwise convolution, whose kernels are each image's own. With a frozen norm,
         # s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o, on a GPU the same pass.
         attention, affine = self.attention(x), self.frozen_affine()

@@ -1,14 +1,24 @@
-"""MRLA's steps on a GPU: the Triton kernels with gradients, each for torch.compile one operator."""
+"""MRLA's steps on a GPU: the Triton kernels with gradients, once; most are an operator for torch.compile."""
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
+from packaging.version import Version
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ['attended_sum', 'depthwise_conv', 'history_sum', 'query_key', 'takes_kernels']
+__all__ = ['attended_sum', 'depthwise_conv', 'history_sum', 'laid_out_as', 'query_key', 'takes_kernels']
 
-HAS_TRITON = find_spec('triton') is not None  # torch brings it where it brings CUDA
+
+def has_triton() -> bool:
+    """Return whether Triton is installed, which torch brings where it brings CUDA, in a version known to do."""
+    try:
+        return Version(version('triton')) >= Version('3.6')
+    except PackageNotFoundError:
+        return False
+
+
+HAS_TRITON = has_triton()
 if HAS_TRITON:
     from . import kernels
 
@@ -21,6 +31,8 @@ def takes_kernels(x: Tensor) -> bool:
 
 def laid_out_as(tensor: Tensor, result: Tensor) -> Tensor:
     """Return ``result`` with the strides that the operators' fakes promise, those of ``torch.empty_like(tensor)``."""
+    if result.stride() == tensor.stride():
+        return result
     empty = torch.empty_like(tensor, dtype=result.dtype)
     return result if result.stride() == empty.stride() else empty.copy_(result)
 
@@ -70,7 +82,9 @@ def differentiable(name: str, forward: Callable, forward_fake: Callable, backwar
 
 def _autocast(x: Tensor) -> Tensor:
     """Do what autocast does for the map that a convolution reads; kernels read weights of any type."""
-    return x.to(torch.get_autocast_dtype(x.device.type)) if torch.is_autocast_enabled(x.device.type) else x
+    device = x.device.type
+    casts = torch.is_autocast_enabled(device) and x.dtype != torch.float64
+    return x.to(torch.get_autocast_dtype(device)) if casts else x
 
 
 def _attended_sum(x: Tensor, weight: Tensor, attention: Tensor, z_scale: Tensor, z: Tensor, scale: Tensor | None,
@@ -139,7 +153,8 @@ def _query_key(pooled: Tensor, query: Tensor, key: Tensor) -> Tensor:
 
 
 def _query_key_backward(grad: Tensor, pooled: Tensor, query: Tensor, key: Tensor) -> list[Tensor]:
-    return kernels.query_key_backward(grad, pooled, query, key)
+    grads = kernels.query_key_backward(grad, pooled, query, key)
+    return [laid_out_as(tensor, result) for tensor, result in zip((pooled, query, key), grads)]
 
 
 _vectors = differentiable(
@@ -182,8 +197,8 @@ def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None
                 values: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Return ``start + shift + scale sum_s weights[s] values[s]``, and the values for the next one.
 
-    The next sum has to take them from here: their gradients then come back one layer after another, and each adds its
-    term in place.
+    The next sum has to take them from here, and nothing else may: their gradients then come back one layer after
+    another, and each adds its term in place. torch.compile gets the plain form, of which it makes one pass.
 
     Args:
         start: maps (N, C, H, W), or None for zero.

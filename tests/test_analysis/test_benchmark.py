@@ -88,7 +88,7 @@ def test_networks_take_turns():
 def test_the_largest_batch_is_sought_from_a_guess(limit, monkeypatch):
     """From the peak of 100 bytes for two images in 800 free bytes: 16."""
     tried = []
-    monkeypatch.setattr(benchmark, '_fits', lambda workload: tried.append(len(workload.images)) or tried[-1] <= limit)
+    monkeypatch.setattr(benchmark, '_fits', lambda workload, batch: tried.append(batch) or batch <= limit)
     monkeypatch.setattr(torch.cuda, 'mem_get_info', lambda device: (800, 1000))
     workload = Workload(torch.nn.Conv2d(3, 4, 3), Setting(CPU, (33, 33), 2))
     assert benchmark._largest_batch(workload, peak_memory=100) == limit

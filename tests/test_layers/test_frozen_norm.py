@@ -1,6 +1,7 @@
 """The affine maps of all frozen norms from one computation: the same, and apart where gradients are."""
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from layeragg_mm.layers.frozen_norm import affine_of_frozen, affines_at_once
 
@@ -13,21 +14,23 @@ def network() -> nn.Sequential:
             value.data.uniform_(.5, 2.)
     norms[0].requires_grad_(False)
     norms[1].eps = .1
-    module = nn.Sequential(*norms, nn.BatchNorm2d(3, affine=False), nn.GroupNorm(1, 3)).eval()
+    module = nn.Sequential(*norms, nn.GroupNorm(1, 3)).eval()
     norms[4].train()
     return module
 
 
+def asked(module: nn.Sequential) -> list:
+    with affines_at_once(module):
+        return [affine_of_frozen(norm) for norm in module]
+
+
 def test_affines_are_the_same_one_by_one_and_at_once():
     module = network()
-    one_by_one = [affine_of_frozen(norm) for norm in module[:5]]
-    with affines_at_once(module):
-        at_once = [affine_of_frozen(norm) for norm in module[:5]]
-        assert affine_of_frozen(module[2]) is at_once[2]  # not computed once more
-        assert affine_of_frozen(module[6]) is None
-    assert affine_of_frozen(module[2]) is not at_once[2]
-    assert one_by_one[4] is None and at_once[4] is None
-    for norm, one, other in zip(module[:4], one_by_one, at_once):
+    one_by_one, at_once = asked(module), asked(module)
+    assert len({value.untyped_storage().data_ptr() for value, _ in at_once[2:4]}) == 1  # parts of one computation
+    for affines in (one_by_one, at_once):
+        assert [affine is None for affine in affines] == 4 * [False] + 2 * [True]
+    for norm, one, other in zip(module, one_by_one[:4], at_once):
         for value, expected in zip(other, one):
             assert torch.equal(value, expected) and value.requires_grad == expected.requires_grad
             if norm.weight.requires_grad:
@@ -38,16 +41,29 @@ def test_affines_are_the_same_one_by_one_and_at_once():
 
 def test_weights_that_moved_are_seen():
     module = network()
-    for scale in (1., 2.):
+    for scale in (1., 2., 3.):
         module[2].weight.data.fill_(scale)
-        with affines_at_once(module):
-            value, _ = affine_of_frozen(module[2])
-        torch.testing.assert_close(value, scale * torch.rsqrt(module[2].running_var + module[2].eps))
+        torch.testing.assert_close(asked(module)[2][0], scale * torch.rsqrt(module[2].running_var + module[2].eps))
 
 
-def test_what_is_computed_once_more_computes_the_same():
-    """mmengine's activation_checkpointing exchanges the forward of a part."""
+def test_norms_that_are_not_asked_for_get_no_gradient():
     module = network()
-    module[3].forward = module[3].forward
-    with affines_at_once(module):
-        assert affine_of_frozen(module[2]) is not affine_of_frozen(module[2])
+    for _ in range(2):
+        with affines_at_once(module):
+            affine_of_frozen(module[2])[0].sum().backward()
+    assert module[2].weight.grad is not None and module[1].weight.grad is None and module[3].weight.grad is None
+
+
+def test_what_checkpointing_computes_once_more_is_not_joined():
+    module = network()
+    x = torch.randn(1, 8, 2, 2, requires_grad=True)
+
+    def normed(x):
+        scale, shift = affine_of_frozen(module[2])
+        return scale[:, None, None] * x + shift[:, None, None]
+
+    asked(module)
+    for _ in range(2):
+        with affines_at_once(module):
+            out = checkpoint(normed, x, use_reentrant=False)
+        out.sum().backward()  # checks that the same is saved

@@ -9,6 +9,7 @@ from layeragg_mm.analysis import use_literal_forms
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention, operators
 
 kernels = pytest.importorskip('layeragg_mm.layers.kernels')
+tiles = pytest.importorskip('layeragg_mm.layers.kernels.tiles')
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 LAYOUTS = pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
@@ -17,6 +18,9 @@ LAYOUTS = pytest.mark.parametrize('memory_format', [torch.contiguous_format, tor
 @pytest.fixture(autouse=True)
 def in_use(monkeypatch) -> None:
     monkeypatch.setattr(operators, 'takes_kernels', lambda x: True)
+    if DEVICE == 'cpu':  # the interpreter takes its time for each program and each of its steps
+        for layout in ('CONTIGUOUS', 'CHANNELS_LAST'):
+            monkeypatch.setattr(tiles, layout, tiles.Tile(height=2, width=8, channels=4, steps=2, warps=4))
 
 
 def maps(count: int, memory_format: torch.memory_format, channels: int = 8) -> list[torch.Tensor]:
@@ -73,6 +77,19 @@ def test_every_type_of_maps_is_computed_in_float32():
         expected = torch.nn.functional.conv2d(x.to(dtype).float(), weight, padding=1, groups=2)
         assert out.dtype == dtype
         torch.testing.assert_close(out, expected.to(dtype))
+
+
+def test_small_tensors_may_lie_anyhow():
+    x, z = maps(2, torch.channels_last)
+    weight, attention, scale, z_scale, shift = (
+        torch.randn(*shape, dtype=torch.float64, device=DEVICE)
+        for shape in [(3, 3, 1, 8), (2, 2), (16,), (8, 1, 1), (8,)])
+    strided = weight.permute(3, 2, 0, 1), attention.T, scale[::2]
+    with torch.no_grad():
+        ours, expected = ([kernels.attended_sum(x, weight, attention, z_scale, z, scale, shift),
+                           *kernels.attended_sum_backward(x, x, weight, attention, z_scale, z, scale)]
+                          for weight, attention, scale in (strided, [tensor.contiguous() for tensor in strided]))
+    assert_equal(ours, expected, torch.float64)
 
 
 def test_values_whose_gradients_come_from_elsewhere():

@@ -4,7 +4,19 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .tiles import Launch, load, per_channel, per_head, pixels, program_channels, run, store, store_sums, zeros
+from .tiles import (
+    Launch,
+    contiguous,
+    load,
+    per_channel,
+    per_head,
+    pixels,
+    program_channels,
+    run,
+    store,
+    store_sums,
+    zeros,
+)
 
 __all__ = ['attended_sum', 'attended_sum_backward', 'depthwise_conv_backward']
 
@@ -85,8 +97,7 @@ def _attended_sum_backward(grad, x, kernels, attention, scale, z_scale, z, to_x,
 
 @triton.jit
 def _attended_sum_finish(sums, kernels, attention, scale, z_scale, to_attention, to_kernels, to_scale, to_z_scale,
-                         channels, IMAGES: tl.constexpr, PER_HEAD: tl.constexpr, BLOCK: tl.constexpr,
-                         DTYPE: tl.constexpr):
+                         images, channels, PER_HEAD: tl.constexpr, BLOCK: tl.constexpr, DTYPE: tl.constexpr):
     """One head: from the sums of each image, (images, 11, channels), to the gradients of what made the weights."""
     head, heads = tl.program_id(0), tl.num_programs(0)
     channel = head * PER_HEAD + tl.arange(0, BLOCK)
@@ -98,7 +109,7 @@ def _attended_sum_finish(sums, kernels, attention, scale, z_scale, to_attention,
     for _ in tl.static_range(9):
         of_kernels += (tl.zeros((BLOCK,), DTYPE),)
     of_scale, of_z = tl.zeros((BLOCK,), DTYPE), tl.zeros((BLOCK,), DTYPE)
-    for image in range(IMAGES):
+    for image in range(images):
         weight = tl.load(attention + image * heads + head).to(DTYPE)
         product = tl.zeros((BLOCK,), DTYPE)
         summed = ()
@@ -133,8 +144,9 @@ def attended_sum(x: Tensor, kernels: Tensor, attention: Tensor | None = None, z_
     """
     launch = Launch(x)
     x, *rest = launch.arranged(x, *([] if z is None else [z]))
+    kernels, attention, scale, shift, z_scale = contiguous(kernels, attention, scale, shift, z_scale)
     out = torch.empty_like(x, dtype=x.dtype if z is None else torch.promote_types(x.dtype, z.dtype))
-    launch(_attended_sum, x, kernels.contiguous(), attention, scale, shift, z_scale, *(rest or [None]), out,
+    launch(_attended_sum, x, kernels, attention, scale, shift, z_scale, *(rest or [None]), out,
            PER_HEAD=per_head(x, attention))
     return out
 
@@ -145,13 +157,14 @@ def attended_sum_backward(grad: Tensor, x: Tensor, kernels: Tensor, attention: T
     launch = Launch(x)
     grad, x, z = launch.arranged(grad, x, z)
     to_x, to_z = torch.empty_like(x), torch.empty_like(z)
-    kernels, sums, shared = kernels.contiguous(), launch.empty_sums(11), per_head(x, attention)
+    kernels, attention, scale, z_scale = contiguous(kernels, attention, scale, z_scale)
+    sums, shared = launch.empty_sums(11), per_head(x, attention)
     launch(_attended_sum_backward, grad, x, kernels, attention, scale, z_scale, z, to_x, to_z, sums, PER_HEAD=shared)
     sums = sums.sum(0)
     to_kernels, to_attention, to_z_scale = map(torch.empty_like, (kernels, attention, z_scale))
     to_scale = None if scale is None else torch.empty_like(scale)
     run(_attended_sum_finish, (attention.shape[1],), x, sums, kernels, attention, scale, z_scale, to_attention,
-        to_kernels, to_scale, to_z_scale, x.shape[1], IMAGES=len(x), PER_HEAD=shared,
+        to_kernels, to_scale, to_z_scale, *x.shape[:2], PER_HEAD=shared,
         BLOCK=triton.next_power_of_2(shared))
     to_shift = None if scale is None else sums[:, 10].sum(0).to(scale.dtype)
     return to_x, to_kernels, to_attention, to_z_scale, to_z, to_scale, to_shift

@@ -1,12 +1,13 @@
 """MRLA-base's sum over the values of all blocks up to this one."""
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from .tiles import Launch, load, per_channel, per_head, pixels, program_channels, store, store_sums, zeros
+from .tiles import Launch, contiguous, load, per_channel, per_head, pixels, program_channels, store, store_sums, zeros
 
 __all__ = ['TERMS', 'history_sum', 'history_sum_backward']
 
@@ -77,8 +78,9 @@ def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None
     launch = Launch(values[0])
     values = launch.arranged(*values)
     start, = launch.arranged(start) if start is not None else (None,)
-    out = torch.empty_like(values[0])
-    weights = weights.contiguous()
+    dtypes = {value.dtype for value in (*values, start) if value is not None}
+    out = torch.empty_like(values[0], dtype=reduce(torch.promote_types, dtypes))
+    scale, shift, weights = contiguous(scale, shift, weights)
     for first in range(0, len(values), TERMS):
         terms = tuple(values[first:first + TERMS])
         launch(_history_sum, out if first else start, scale, None if first else shift, weights[first:], terms, out,
@@ -98,7 +100,9 @@ def history_sum_backward(grad: Tensor, scale: Tensor | None, weights: Tensor, va
     begun = any(part is not None for part in later)
     empty = torch.zeros_like if begun else torch.empty_like
     to_values = [empty(value) if part is None else launch.arranged(part)[0] for value, part in zip(values, later)]
-    weights = weights.contiguous()
+    if any(part.data_ptr() == grad.data_ptr() for part in to_values):
+        grad = grad.clone()
+    scale, weights = contiguous(scale, weights)
     dots = []
     for first in range(0, len(values), TERMS):
         terms = tuple(values[first:first + TERMS])

@@ -6,8 +6,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-__all__ = ['Launch', 'Layout', 'Tile', 'exact', 'load', 'per_channel', 'per_head', 'pixels', 'program_channels', 'run',
-           'store', 'store_sums', 'zeros']
+__all__ = ['Launch', 'Layout', 'Tile', 'contiguous', 'exact', 'load', 'per_channel', 'per_head', 'pixels',
+           'program_channels', 'run', 'store', 'store_sums', 'zeros']
 
 
 class Layout(NamedTuple):
@@ -122,6 +122,11 @@ class Launch:
         tile = self.tile
         run(kernel, self.grid, self.x, *arguments, self.layout, **constants, HEIGHT=tile.height, WIDTH=tile.width,
             CHANNELS=tile.channels, STEPS=tile.steps, num_warps=tile.warps)
+
+
+def contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
+    """Return small tensors as the kernels index them."""
+    return [tensor if tensor is None else tensor.contiguous() for tensor in tensors]
 
 
 def exact(x: Tensor) -> torch.dtype:
