@@ -92,6 +92,7 @@ def _known_affine(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
 
 
 def _hooks_on_saved_tensors() -> object:
+    """Return what autograd hands kept tensors to, which torch tells nowhere else."""
     return torch._C._autograd._top_saved_tensors_default_hooks(True)
 
 

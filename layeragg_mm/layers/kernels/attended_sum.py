@@ -40,15 +40,21 @@ def _kernels(kernels, attention, scale, layout, channel, known, image, PER_HEAD:
 
 
 @triton.jit
+def _z_weight(z_scale, scale, channel, known, DTYPE: tl.constexpr):
+    weight = per_channel(z_scale, channel, known, DTYPE)
+    if scale is not None:
+        weight *= per_channel(scale, channel, known, DTYPE)
+    return weight
+
+
+@triton.jit
 def _attended_sum(x, kernels, attention, scale, shift, z_scale, z, out, layout, PER_HEAD: tl.constexpr,
                   HEIGHT: tl.constexpr, WIDTH: tl.constexpr, CHANNELS: tl.constexpr, STEPS: tl.constexpr,
                   DTYPE: tl.constexpr):
     channel, known, image = program_channels(layout, CHANNELS)
     weights = _kernels(kernels, attention, scale, layout, channel, known, image, PER_HEAD, DTYPE)
     if z is not None:
-        z_weight = per_channel(z_scale, channel, known, DTYPE)
-        if scale is not None:
-            z_weight *= per_channel(scale, channel, known, DTYPE)
+        z_weight = _z_weight(z_scale, scale, channel, known, DTYPE)
     for step in range(STEPS):
         h, w = pixels(step, STEPS, HEIGHT, WIDTH)
         total = tl.zeros((HEIGHT * WIDTH, CHANNELS), DTYPE)
@@ -68,9 +74,7 @@ def _attended_sum_backward(grad, x, kernels, attention, scale, z_scale, z, to_x,
     channel, known, image = program_channels(layout, CHANNELS)
     weights = _kernels(kernels, attention, scale, layout, channel, known, image, PER_HEAD, DTYPE)
     if z is not None:
-        z_weight = per_channel(z_scale, channel, known, DTYPE)
-        if scale is not None:
-            z_weight *= per_channel(scale, channel, known, DTYPE)
+        z_weight = _z_weight(z_scale, scale, channel, known, DTYPE)
     to_kernels = zeros(9, HEIGHT * WIDTH, CHANNELS, DTYPE)
     to_z_weight, to_shift = zeros(2, HEIGHT * WIDTH, CHANNELS, DTYPE)
     for step in range(STEPS):
