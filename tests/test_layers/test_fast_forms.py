@@ -4,40 +4,14 @@ import itertools
 
 import pytest
 import torch
+from forms import TOLERANCE, assert_equal, drawn, results
 from torch._dynamo.testing import AotEagerAndRecordGraphs
 
 from layeragg_mm.analysis import use_literal_forms
 from layeragg_mm.backbones import MRLAResNet, RLAResNet
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention
 
-TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
 DEVICES = pytest.mark.parametrize('device', ['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu'])
-
-
-def drawn(module: torch.nn.Module, dtype: torch.dtype, device: str = 'cpu') -> torch.nn.Module:
-    torch.manual_seed(0)
-    for parameter in module.parameters():
-        torch.nn.init.normal_(parameter, 1. if parameter.ndim == 1 else 0., .3)
-    module.norm.running_mean.normal_()
-    module.norm.running_var.uniform_(.5, 2.)
-    return module.to(device, dtype)
-
-
-def results(forward, module, inputs) -> list[torch.Tensor]:
-    """Outputs, then the gradients of all inputs and of the parameters that learn."""
-    leaves = [*inputs, *(parameter for parameter in module.parameters() if parameter.requires_grad)]
-    out = forward(*inputs)
-    weight = torch.linspace(-1, 1, out.numel(), dtype=out.dtype, device=out.device).view_as(out)
-    return [out, *torch.autograd.grad((out * weight).sum(), leaves)]
-
-
-def assert_equal(ours, literal, dtype) -> None:
-    for i, (one, other) in enumerate(zip(ours, literal, strict=True)):
-        scale = max(other.abs().max().item(), 1.)
-        # Gradients of weights sum over all pixels, in another order.
-        torch.testing.assert_close(one, other, rtol=0, atol=TOLERANCE[dtype] * scale * (5 if i else 1))
-
-
 CASES = pytest.mark.parametrize('size', [(2, 3), (5, 7), (16, 12)])
 
 

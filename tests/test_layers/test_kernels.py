@@ -3,7 +3,7 @@ import copy
 
 import pytest
 import torch
-from test_layers.test_fast_forms import assert_equal, drawn, results
+from forms import assert_equal, drawn, results
 
 from layeragg_mm.analysis import use_literal_forms
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention, operators

@@ -1,0 +1,28 @@
+"""What tests of equal forms share."""
+import torch
+
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
+
+
+def drawn(module: torch.nn.Module, dtype: torch.dtype, device: str = 'cpu') -> torch.nn.Module:
+    torch.manual_seed(0)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, 1. if parameter.ndim == 1 else 0., .3)
+    module.norm.running_mean.normal_()
+    module.norm.running_var.uniform_(.5, 2.)
+    return module.to(device, dtype)
+
+
+def results(forward, module, inputs) -> list[torch.Tensor]:
+    """Outputs, then the gradients of all inputs and of the parameters that learn."""
+    leaves = [*inputs, *(parameter for parameter in module.parameters() if parameter.requires_grad)]
+    out = forward(*inputs)
+    weight = torch.linspace(-1, 1, out.numel(), dtype=out.dtype, device=out.device).view_as(out)
+    return [out, *torch.autograd.grad((out * weight).sum(), leaves)]
+
+
+def assert_equal(ours, literal, dtype) -> None:
+    for i, (one, other) in enumerate(zip(ours, literal, strict=True)):
+        scale = max(other.abs().max().item(), 1.)
+        # Gradients of weights sum over all pixels, in another order.
+        torch.testing.assert_close(one, other, rtol=0, atol=TOLERANCE[dtype] * scale * (5 if i else 1))
