@@ -102,6 +102,15 @@ def test_values_whose_gradients_come_from_elsewhere():
     assert_equal(grads, [expected[0], expected[1] + later], torch.float64)
 
 
+def test_the_gradient_is_not_written_over_where_a_value_has_it_too():
+    *values, grad = maps(3, torch.channels_last)
+    weights, given = torch.ones(2, 2, 2, dtype=torch.float64, device=DEVICE), grad.detach().clone()
+    with torch.no_grad():
+        _, _, grads = kernels.history_sum_backward(grad, None, weights, values, [grad, grad])
+    assert torch.equal(grad, given)
+    assert_equal(grads, [2 * given, 2 * given], torch.float64)
+
+
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
 def test_the_operators_say_what_they_return(frozen):
     x, z = maps(2, torch.channels_last)

@@ -100,8 +100,7 @@ def history_sum_backward(grad: Tensor, scale: Tensor | None, weights: Tensor, va
     begun = any(part is not None for part in later)
     empty = torch.zeros_like if begun else torch.empty_like
     to_values = [empty(value) if part is None else launch.arranged(part)[0] for value, part in zip(values, later)]
-    if any(part.data_ptr() == grad.data_ptr() for part in to_values):
-        grad = grad.clone()
+    to_values = [part.clone() if part.data_ptr() == grad.data_ptr() else part for part in to_values]
     scale, weights = contiguous(scale, weights)
     dots = []
     for first in range(0, len(values), TERMS):
