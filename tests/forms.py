@@ -1,4 +1,6 @@
 """What tests of equal forms share."""
+from collections.abc import Callable, Iterable
+
 import torch
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
@@ -19,6 +21,18 @@ def results(forward, module, inputs) -> list[torch.Tensor]:
     out = forward(*inputs)
     weight = torch.linspace(-1, 1, out.numel(), dtype=out.dtype, device=out.device).view_as(out)
     return [out, *torch.autograd.grad((out * weight).sum(), leaves)]
+
+
+def in_sequence(layers: Iterable[torch.nn.Module]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what MRLA-base's layers of a stage compute: the history passes from one to the next."""
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        history = ()
+        for layer in layers:
+            x, history = layer(x, history)
+        return x
+
+    return forward
 
 
 def assert_equal(ours, literal, dtype) -> None:

@@ -18,6 +18,7 @@ class ChannelsLastMixin:
 
     There every convolution of a contiguous map copies it to a blocked layout and its result back, and a depthwise
     one takes several times as long. What is contiguous gives contiguous outputs: mmcv's RoIAlign reads nothing else.
+    Everywhere, the affine maps of its frozen norms are computed at once.
     """
 
     def forward(self, inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:

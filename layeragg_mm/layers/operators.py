@@ -198,13 +198,6 @@ def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None
     """Return ``start + shift + scale sum_s weights[s] values[s]``, and the values for the next one.
 
     The next sum has to take them from here, and nothing else may: their gradients then come back one layer after
-    another, and each adds its term in place. torch.compile gets the plain form, of which it makes one pass.
-
-    Args:
-        start: maps (N, C, H, W), or None for zero.
-        scale: (C,), or None for one.
-        shift: (C,), or None for zero.
-        weights: (S, N, heads).
-        values: S maps (N, C, H, W).
+    another, and each adds its term in place. Arguments as those of the kernels' ``history_sum``.
     """
     return _HistorySum.apply(start, scale, shift, weights, *values)

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from forms import TOLERANCE, assert_equal, drawn, results
+from forms import TOLERANCE, assert_equal, drawn, in_sequence, results
 from torch._dynamo.testing import AotEagerAndRecordGraphs
 
 from layeragg_mm.analysis import use_literal_forms
@@ -88,17 +88,8 @@ def test_a_stage_of_base(frozen, memory_format, device):
         layer.norm.train(not frozen)
         torch.nn.init.normal_(layer.value.weight, i - 2.)
     x = torch.randn(2, 32, 5, 7, dtype=torch.float64, device=device).to(memory_format=memory_format).requires_grad_()
-
-    def stage(forwards):
-        def forward(x):
-            history = ()
-            for f in forwards:
-                x, history = f(x, history)
-            return x
-        return forward
-
     literal = use_literal_forms(copy.deepcopy(layers))
-    assert_equal(results(stage(layers), layers, [x]), results(stage(literal), literal, [x]), torch.float64)
+    assert_equal(results(in_sequence(layers), layers, [x]), results(in_sequence(literal), literal, [x]), torch.float64)
 
 
 def two_stages(norm: str, style: str, dtype: torch.dtype) -> tuple[RLAResNet, RLAResNet]:

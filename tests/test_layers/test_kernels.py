@@ -3,7 +3,7 @@ import copy
 
 import pytest
 import torch
-from forms import assert_equal, drawn, results
+from forms import assert_equal, drawn, in_sequence, results
 
 from layeragg_mm.analysis import use_literal_forms
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention, operators
@@ -47,17 +47,9 @@ def test_a_stage_of_base(frozen, memory_format):
     for i, layer in enumerate(layers):
         layer.norm.train(not frozen)
         torch.nn.init.normal_(layer.value.weight, i - 2.)
-
-    def through(layers):
-        def forward(x):
-            history = ()
-            for layer in layers:
-                x, history = layer(x, history)
-            return x
-        return forward
-
     literal, inputs = use_literal_forms(copy.deepcopy(layers)), maps(1, memory_format)
-    assert_equal(results(through(layers), layers, inputs), results(through(literal), literal, inputs), torch.float64)
+    assert_equal(results(in_sequence(layers), layers, inputs), results(in_sequence(literal), literal, inputs),
+                 torch.float64)
 
 
 @LAYOUTS

@@ -147,10 +147,10 @@ def attended_sum(x: Tensor, kernels: Tensor, attention: Tensor | None = None, z_
         shift: b, (C,).
     """
     launch = Launch(x)
-    x, *rest = launch.arranged(x, *([] if z is None else [z]))
+    x, z = launch.arranged(x, z)
     kernels, attention, scale, shift, z_scale = contiguous(kernels, attention, scale, shift, z_scale)
     out = torch.empty_like(x, dtype=x.dtype if z is None else torch.promote_types(x.dtype, z.dtype))
-    launch(_attended_sum, x, kernels, attention, scale, shift, z_scale, *(rest or [None]), out,
+    launch(_attended_sum, x, kernels, attention, scale, shift, z_scale, z, out,
            PER_HEAD=per_head(x, attention))
     return out
 
@@ -168,8 +168,7 @@ def attended_sum_backward(grad: Tensor, x: Tensor, kernels: Tensor, attention: T
     to_kernels, to_attention, to_z_scale = map(torch.empty_like, (kernels, attention, z_scale))
     to_scale = None if scale is None else torch.empty_like(scale)
     run(_attended_sum_finish, (attention.shape[1],), x, sums, kernels, attention, scale, z_scale, to_attention,
-        to_kernels, to_scale, to_z_scale, *x.shape[:2], PER_HEAD=shared,
-        BLOCK=triton.next_power_of_2(shared))
+        to_kernels, to_scale, to_z_scale, *x.shape[:2], PER_HEAD=shared, BLOCK=triton.next_power_of_2(shared))
     to_shift = None if scale is None else sums[:, 10].sum(0).to(scale.dtype)
     return to_x, to_kernels, to_attention, to_z_scale, to_z, to_scale, to_shift
 

@@ -76,8 +76,7 @@ def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None
         values: S maps (N, C, H, W).
     """
     launch = Launch(values[0])
-    values = launch.arranged(*values)
-    start, = launch.arranged(start) if start is not None else (None,)
+    start, *values = launch.arranged(start, *values)
     dtypes = {value.dtype for value in (*values, start) if value is not None}
     out = torch.empty_like(values[0], dtype=reduce(torch.promote_types, dtypes))
     scale, shift, weights = contiguous(scale, shift, weights)
@@ -99,7 +98,7 @@ def history_sum_backward(grad: Tensor, scale: Tensor | None, weights: Tensor, va
     grad, *values = launch.arranged(grad, *values)
     begun = any(part is not None for part in later)
     empty = torch.zeros_like if begun else torch.empty_like
-    to_values = [empty(value) if part is None else launch.arranged(part)[0] for value, part in zip(values, later)]
+    to_values = [empty(value) if part is None else part for value, part in zip(values, launch.arranged(*later))]
     to_values = [part.clone() if part.data_ptr() == grad.data_ptr() else part for part in to_values]
     scale, weights = contiguous(scale, weights)
     dots = []

@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .tiles import contiguous, exact, per_channel, run
+from .tiles import computed_in, contiguous, per_channel, run
 
 __all__ = ['query_key', 'query_key_backward']
 
@@ -50,7 +50,7 @@ def query_key(pooled: Tensor, query: Tensor, key: Tensor) -> Tensor:
     """Return the convolutions along the channels of ``pooled`` (N, C) with query and key (1, 1, K): (2, N, C)."""
     n, c = pooled.shape
     pooled, query, key = contiguous(pooled, query, key)
-    out = pooled.new_empty(2, n, c, dtype=exact(pooled))
+    out = pooled.new_empty(2, n, c, dtype=computed_in(pooled))
     run(_query_key, (n, triton.cdiv(c, CHANNELS_AT_ONCE)), pooled, pooled, query, key, out, c, TAPS=query.shape[-1],
         BLOCK=CHANNELS_AT_ONCE)
     return out
@@ -62,7 +62,7 @@ def query_key_backward(grad: Tensor, pooled: Tensor, query: Tensor, key: Tensor)
     grad, pooled, query, key = contiguous(grad, pooled, query, key)
     grid = n, triton.cdiv(c, CHANNELS_AT_ONCE)
     to_pooled = torch.empty_like(pooled)
-    to_weights = pooled.new_empty(grid[0] * grid[1], 2, *query.shape, dtype=exact(pooled))
+    to_weights = pooled.new_empty(grid[0] * grid[1], 2, *query.shape, dtype=computed_in(pooled))
     run(_query_key_backward, grid, pooled, grad, pooled, query, key, to_pooled, to_weights, c,
         TAPS=query.shape[-1], BLOCK=CHANNELS_AT_ONCE)
     return [to_pooled, *(part.sum(0).to(query.dtype) for part in to_weights.unbind(1))]

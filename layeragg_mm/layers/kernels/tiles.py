@@ -6,7 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-__all__ = ['Launch', 'Layout', 'Tile', 'contiguous', 'exact', 'load', 'per_channel', 'per_head', 'pixels',
+__all__ = ['Launch', 'Layout', 'Tile', 'computed_in', 'contiguous', 'load', 'per_channel', 'per_head', 'pixels',
            'program_channels', 'run', 'store', 'store_sums', 'zeros']
 
 
@@ -109,14 +109,14 @@ class Launch:
                      triton.cdiv(w, self.tile.width))
         self.x = x
 
-    def arranged(self, *maps: Tensor) -> list[Tensor]:
+    def arranged(self, *maps: Tensor | None) -> list[Tensor | None]:
         """Return maps as the kernels read them."""
-        return [x.contiguous(memory_format=self.memory_format) for x in maps]
+        return [x if x is None else x.contiguous(memory_format=self.memory_format) for x in maps]
 
     def empty_sums(self, count: int) -> Tensor:
         """Return a tensor for ``count`` sums over pixels: (parts, N, count, C)."""
         return self.x.new_empty(self.grid[1] * self.grid[2], self.layout.images, count, self.layout.channels,
-                                dtype=exact(self.x))
+                                dtype=computed_in(self.x))
 
     def __call__(self, kernel: triton.JITFunction, *arguments, **constants: int) -> None:
         tile = self.tile
@@ -129,7 +129,7 @@ def contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
     return [tensor if tensor is None else tensor.contiguous() for tensor in tensors]
 
 
-def exact(x: Tensor) -> torch.dtype:
+def computed_in(x: Tensor) -> torch.dtype:
     """Return the type that is computed in for ``x``."""
     return torch.float64 if x.dtype == torch.float64 else torch.float32
 
@@ -137,7 +137,8 @@ def exact(x: Tensor) -> torch.dtype:
 def run(kernel: triton.JITFunction, grid: tuple[int, ...], like: Tensor, *arguments, **constants: int) -> None:
     """Run a kernel where ``like`` lies, in the type that is computed in for it."""
     with torch.cuda.device_of(like):  # Triton launches on the current device
-        kernel[grid](*arguments, **constants, DTYPE=tl.float64 if like.dtype == torch.float64 else tl.float32)
+        kernel[grid](*arguments, **constants,
+                     DTYPE=tl.float64 if computed_in(like) == torch.float64 else tl.float32)
 
 
 def per_head(x: Tensor, attention: Tensor | None) -> int:
