@@ -1,4 +1,5 @@
 """Frozen batch norm as the affine map that it is, and joined to the convolution before it."""
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -61,18 +62,19 @@ def affines_at_once(module: nn.Module) -> Iterator[None]:
     gradient that is not used; torch.compile joins the operators by itself.
     """
     asked = _asked_before.setdefault(module, {})
-    groups = defaultdict(list)
+    groups = defaultdict(dict)
     for norm in asked:
-        # Whole ones (FSDP shares out parameters), apart by what needs gradients: what is joined needs them together.
-        if is_frozen(norm) and norm.affine and norm.weight.numel() == norm.num_features:
+        if is_frozen(norm) and norm.affine:
             weight, bias = norm.weight, norm.bias
-            groups[weight.requires_grad, bias.requires_grad, weight.dtype, weight.device, norm.eps].append(norm)
+            if weight.numel() == norm.num_features:  # whole: FSDP shares out parameters
+                # Apart by what needs gradients: what is joined needs them together.
+                kind = weight.requires_grad, bias.requires_grad, weight.dtype, weight.device, norm.eps
+                groups[kind][norm] = weight, bias, norm.running_mean, norm.running_var
     affines = {}
-    for (*_, eps), norms in groups.items():
-        values = (torch.cat([getattr(norm, name) for norm in norms])
-                  for name in ('weight', 'bias', 'running_mean', 'running_var'))
-        sizes = [norm.num_features for norm in norms]
-        affines.update(zip(norms, zip(*(value.split(sizes) for value in _affine(*values, eps)))))
+    for (*_, eps), tensors in groups.items():
+        sizes = [norm.num_features for norm in tensors]
+        scales, shifts = _affine(*map(torch.cat, zip(*tensors.values())), eps)
+        affines.update(zip(tensors, zip(scales.split(sizes), shifts.split(sizes))))
     token = _known.set((affines, asked, _hooks_on_saved_tensors()))
     try:
         yield
@@ -103,7 +105,10 @@ def is_plain(conv: nn.Module) -> bool:
 
 def map_is_larger(conv: nn.Module, x: Tensor) -> bool:
     """Whether ``conv(x)``, of a plain convolution, has more elements than the convolution's weights."""
-    return is_plain(conv) and x[:, 0].numel() > conv.weight[0].numel() * conv.stride[0] * conv.stride[1]
+    if not is_plain(conv):
+        return False
+    pixels_read = x.numel() // conv.in_channels  # each channel of the result has one a stride, and its weights
+    return pixels_read > math.prod((*conv.kernel_size, *conv.stride)) * conv.in_channels // conv.groups
 
 
 def scaled(conv: nn.Module, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
