@@ -100,8 +100,9 @@ def _attended_sum_backward(grad, x, kernels, attention, scale, z_scale, z, to_x,
 
 
 @triton.jit
-def _attended_sum_finish(sums, kernels, attention, scale, z_scale, to_attention, to_kernels, to_scale, to_z_scale,
-                         images, channels, PER_HEAD: tl.constexpr, BLOCK: tl.constexpr, DTYPE: tl.constexpr):
+def _attended_sum_finish(sums, kernels, attention, scale, z_scale, to_attention, to_kernels, to_scale, to_shift,
+                         to_z_scale, images, channels, PER_HEAD: tl.constexpr, BLOCK: tl.constexpr,
+                         DTYPE: tl.constexpr):
     """One head: from the sums of each image, (images, 11, channels), to the gradients of what made the weights."""
     head, heads = tl.program_id(0), tl.num_programs(0)
     channel = head * PER_HEAD + tl.arange(0, BLOCK)
@@ -112,7 +113,7 @@ def _attended_sum_finish(sums, kernels, attention, scale, z_scale, to_attention,
     of_kernels = ()
     for _ in tl.static_range(9):
         of_kernels += (tl.zeros((BLOCK,), DTYPE),)
-    of_scale, of_z = tl.zeros((BLOCK,), DTYPE), tl.zeros((BLOCK,), DTYPE)
+    of_scale, of_shift, of_z = tl.zeros((BLOCK,), DTYPE), tl.zeros((BLOCK,), DTYPE), tl.zeros((BLOCK,), DTYPE)
     for image in range(images):
         weight = tl.load(attention + image * heads + head).to(DTYPE)
         product = tl.zeros((BLOCK,), DTYPE)
@@ -125,12 +126,14 @@ def _attended_sum_finish(sums, kernels, attention, scale, z_scale, to_attention,
         tl.store(to_attention + image * heads + head, tl.sum(product * factor, 0))
         of_scale += weight * product
         of_z += per_channel(sums + (image * 11 + 9) * channels, channel, known, DTYPE)
+        of_shift += per_channel(sums + (image * 11 + 10) * channels, channel, known, DTYPE)
     for i in tl.static_range(9):
         tl.store(to_kernels + channel * 9 + i, of_kernels[i], mask=known)
     tl.store(to_z_scale + channel, of_z * factor, mask=known)
     if scale is not None:
         of_scale += of_z * per_channel(z_scale, channel, known, DTYPE)
         tl.store(to_scale + channel, of_scale, mask=known)
+        tl.store(to_shift + channel, of_shift, mask=known)
 
 
 def attended_sum(x: Tensor, kernels: Tensor, attention: Tensor | None = None, z_scale: Tensor | None = None,
@@ -166,10 +169,10 @@ def attended_sum_backward(grad: Tensor, x: Tensor, kernels: Tensor, attention: T
     launch(_attended_sum_backward, grad, x, kernels, attention, scale, z_scale, z, to_x, to_z, sums, PER_HEAD=shared)
     sums = sums.sum(0)
     to_kernels, to_attention, to_z_scale = map(torch.empty_like, (kernels, attention, z_scale))
-    to_scale = None if scale is None else torch.empty_like(scale)
+    to_scale, to_shift = (None, None) if scale is None else (torch.empty_like(scale), torch.empty_like(scale))
     run(_attended_sum_finish, (attention.shape[1],), x, sums, kernels, attention, scale, z_scale, to_attention,
-        to_kernels, to_scale, to_z_scale, *x.shape[:2], PER_HEAD=shared, BLOCK=triton.next_power_of_2(shared))
-    to_shift = None if scale is None else sums[:, 10].sum(0).to(scale.dtype)
+        to_kernels, to_scale, to_shift, to_z_scale, *x.shape[:2], PER_HEAD=shared,
+        BLOCK=triton.next_power_of_2(shared))
     return to_x, to_kernels, to_attention, to_z_scale, to_z, to_scale, to_shift
 
 
