@@ -1,5 +1,9 @@
 """The kernels for a GPU equal the literal forms. Without one Triton's interpreter runs them: slowly, on small maps."""
 import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +25,14 @@ def in_use(monkeypatch) -> None:
     if DEVICE == 'cpu':  # the interpreter takes its time for each program and each of its steps
         for layout in ('CONTIGUOUS', 'CHANNELS_LAST'):
             monkeypatch.setattr(tiles, layout, tiles.Tile(height=2, width=8, channels=4, steps=2, warps=4))
+
+
+def test_they_compile_for_a_gpu():
+    result = subprocess.run([sys.executable, Path(__file__).parents[1] / 'compile_kernels.py'], capture_output=True,
+                            text=True, env=os.environ | dict(TRITON_INTERPRET='0'))
+    assert result.returncode == 0, result.stderr
+    assert {'_attended_sum', '_attended_sum_backward', '_attended_sum_finish', '_history_sum', '_history_sum_backward',
+            '_query_key', '_query_key_backward'} <= set(result.stdout.splitlines())
 
 
 def maps(count: int, memory_format: torch.memory_format, channels: int = 8) -> list[torch.Tensor]:
