@@ -65,15 +65,18 @@ def fuse(model: nn.Module) -> nn.Module:
         if isinstance(module, RLAResNet):
             _join_projections(module)
         if isinstance(module, (ResNet, DLANet)) and reads_channels_last(module):
-            module.to(memory_format=torch.channels_last)
-            module.register_forward_pre_hook(_to_channels_last)
+            for conv in module.modules():
+                if type(conv) in CONVOLUTIONS:
+                    conv.to(memory_format=torch.channels_last)
+            module.register_forward_pre_hook(_to_channels_last, with_kwargs=True)
             module.register_forward_hook(_to_contiguous)
     model.eval()  # the new layers too; MMDetection's ResNet returns nothing here
     return model.requires_grad_(False)
 
 
-def _to_channels_last(backbone: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
-    return inputs[0].contiguous(memory_format=torch.channels_last)
+def _to_channels_last(backbone: nn.Module, inputs: tuple, named: dict) -> tuple[tuple[torch.Tensor], dict]:
+    images, = (*inputs, *named.values())
+    return (images.contiguous(memory_format=torch.channels_last),), {}
 
 
 def _to_contiguous(backbone: nn.Module, inputs: tuple, outputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

@@ -35,6 +35,29 @@ def in_sequence(layers: Iterable[torch.nn.Module]) -> Callable[[torch.Tensor], t
     return forward
 
 
+# Of two of MRLA-base's layers: what else may be done with the values (weights w) than the next layer does with them.
+USES_OF_VALUES = {
+    'a value with the output': lambda out, first, second, w: (out + first) * w,
+    'two values': lambda out, first, second, w: (first + second) * w + out,
+    'a value twice': lambda out, first, second, w: (first + first * w) * w + out * w,
+    'a value with what made it': lambda out, first, second, w: (second + w * w.detach()) * w + out,
+    'sums': lambda out, first, second, w: (out.sum() + first.sum() + second.sum() * w).sum(),
+    'values without the output': lambda out, first, second, w: (first + second) * w,
+}
+
+
+def with_uses_of_values(layers: Iterable[torch.nn.Module], use: Callable) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what two layers compute, of which the second takes the first one's history, and then ``use`` of all."""
+    one, other = layers
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        out, history = other(*one(x))
+        (_, first), (_, second) = history
+        return use(out, first, second, x)
+
+    return forward
+
+
 def assert_equal(ours, literal, dtype) -> None:
     for i, (one, other) in enumerate(zip(ours, literal, strict=True)):
         scale = max(other.abs().max().item(), 1.)

@@ -68,6 +68,24 @@ def test_every_variant(name):
     check(build(VARIANTS[name]), torch.randn(2, 3, 33, 47))
 
 
+@pytest.mark.parametrize('cfg', [
+    dict(type='mmdet.ResNet', conv_cfg=dict(type='ConvWS'), norm_cfg=dict(type='GN', num_groups=2), base_channels=8),
+    dict(type='RLAResNet', conv_cfg=dict(type='ConvWS'), norm_cfg=dict(type='BN'), base_channels=8),
+])
+def test_convolutions_that_make_their_weights(cfg):
+    model = build(dict(cfg, depth=50, stem_channels=8))
+    x = torch.randn(1, 3, 33, 47)
+    with torch.no_grad():
+        assert_equal(fuse(model)(x), model(x))
+
+
+def test_images_by_name():
+    model = build(VARIANTS['dla46_c'])
+    x = torch.randn(1, 3, 33, 47)
+    with torch.no_grad():
+        assert_equal(fuse(model)(inputs=x), model(x))
+
+
 def test_the_model_that_was_given_stays_as_it_is():
     model = build(VARIANTS['rla_r50'])
     state = {key: value.clone() for key, value in model.state_dict().items()}

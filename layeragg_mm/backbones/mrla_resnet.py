@@ -3,6 +3,7 @@ import torch
 from mmcv.cnn import build_activation_layer
 from mmengine.registry import MODELS
 from torch import Tensor
+from torch.nn.modules.module import _has_any_global_hook
 from torch.utils.checkpoint import checkpoint
 
 from ..checkpoints import translate_mrla
@@ -29,7 +30,8 @@ class MRLABottleneck(AggregationBottleneck):
         shortcut = self.shortcut(x)
         out = self.relu(self.residual(x).add_(shortcut))
         if isinstance(self.mrla, LightLayerAttention):
-            hooked = any(module._forward_hooks or module._forward_pre_hooks for module in (self.relu, self.mrla))
+            hooked = _has_any_global_hook() or any(module._forward_hooks or module._forward_pre_hooks
+                                                   for module in (self.relu, self.mrla))
             return self.mrla(out, shortcut, inplace=not hooked), ()  # a hook may keep out
         return self.mrla(out, history)
 

@@ -2,7 +2,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from weakref import WeakKeyDictionary
 
@@ -14,7 +14,7 @@ __all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'affines_at_once', 'a
            'is_plain', 'map_is_larger', 'scaled']
 
 # For each module of affines_at_once the norms that were asked for, as keys, in their order.
-_asked_before: WeakKeyDictionary[nn.Module, dict[nn.Module, bool]] = WeakKeyDictionary()
+_asked_before: WeakKeyDictionary[nn.Module, WeakKeyDictionary[nn.Module, bool]] = WeakKeyDictionary()
 _known: ContextVar[tuple | None] = ContextVar('_known', default=None)
 
 
@@ -44,8 +44,8 @@ def affine_of_frozen(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
 
 
 def is_frozen(norm: nn.Module) -> bool:
-    """Whether ``norm`` is a batch norm that uses its running statistics."""
-    return isinstance(norm, _BatchNorm) and not norm.training and norm.running_mean is not None
+    """Whether ``norm`` is a batch norm with weight and bias that uses its running statistics."""
+    return isinstance(norm, _BatchNorm) and norm.affine and not norm.training and norm.running_mean is not None
 
 
 def _affine(weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -53,18 +53,24 @@ def _affine(weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float)
     return scale, bias - scale * mean
 
 
-@contextmanager
-def affines_at_once(module: nn.Module) -> Iterator[None]:
+def affines_at_once(module: nn.Module) -> AbstractContextManager[None]:
     """Let :func:`affine_of_frozen` take the affines of the norms in ``module`` from one computation.
 
     One by one they are some six operators a norm, forward and backward, each of a few numbers: on a GPU, at a small
     batch, as much time as the network itself. The norms are those that were asked for before, so that none gets a
-    gradient that is not used; torch.compile joins the operators by itself.
+    gradient that is not used. One by one they stay for torch.compile, which joins them by itself, and where each time
+    has to compute the same: in a trace, and in gradient checkpointing.
     """
-    asked = _asked_before.setdefault(module, {})
+    alone = torch.compiler.is_compiling() or torch.jit.is_tracing() or _is_checkpointing()
+    return nullcontext() if alone else _affines_at_once(module)
+
+
+@contextmanager
+def _affines_at_once(module: nn.Module) -> Iterator[None]:
+    asked = _asked_before.setdefault(module, WeakKeyDictionary())
     groups = defaultdict(dict)
     for norm in asked:
-        if is_frozen(norm) and norm.affine:
+        if is_frozen(norm):
             weight, bias = norm.weight, norm.bias
             if weight.numel() == norm.num_features:  # whole: FSDP shares out parameters
                 # Apart by what needs gradients: what is joined needs them together.
@@ -75,7 +81,7 @@ def affines_at_once(module: nn.Module) -> Iterator[None]:
         sizes = [norm.num_features for norm in tensors]
         scales, shifts = _affine(*map(torch.cat, zip(*tensors.values())), eps)
         affines.update(zip(tensors, zip(scales.split(sizes), shifts.split(sizes))))
-    token = _known.set((affines, asked, _hooks_on_saved_tensors()))
+    token = _known.set((affines, asked))
     try:
         yield
     finally:
@@ -84,18 +90,16 @@ def affines_at_once(module: nn.Module) -> Iterator[None]:
 
 def _known_affine(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     known = None if torch.compiler.is_compiling() else _known.get()
-    if known is None:
+    if known is None or _is_checkpointing():
         return None
-    affines, asked, hooks = known
-    if _hooks_on_saved_tensors() != hooks:  # gradient checkpointing computes this once more, when nothing is known
-        return None
+    affines, asked = known
     asked[norm] = True
     return affines.get(norm)
 
 
-def _hooks_on_saved_tensors() -> object:
-    """Return what autograd hands kept tensors to, which torch tells nowhere else."""
-    return torch._C._autograd._top_saved_tensors_default_hooks(True)
+def _is_checkpointing() -> bool:
+    """Whether autograd gives what it keeps to hooks, as gradient checkpointing has it; torch tells it nowhere else."""
+    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
 
 
 def is_plain(conv: nn.Module) -> bool:

@@ -1,6 +1,5 @@
 """Where channels_last pays, and who cannot read it."""
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import torch
 from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
@@ -27,7 +26,7 @@ class ChannelsLastMixin:
         exchanged = all(x.device.type == 'cpu' and x.is_contiguous() for x in maps) and reads_channels_last(self)
         if exchanged:
             maps = [x.contiguous(memory_format=torch.channels_last) for x in maps]
-        with nullcontext() if torch.compiler.is_compiling() else affines_at_once(self):
+        with affines_at_once(self):
             outs = self.features(maps[0] if isinstance(inputs, Tensor) else maps)
         return tuple(to_contiguous(out) for out in outs) if exchanged else outs
 
@@ -43,7 +42,8 @@ def reads_channels_last(module: nn.Module) -> bool:
 
 def to_contiguous(x: Tensor) -> Tensor:
     """Return a channels_last map (N, C, H, W) as contiguous; gradients go back as channels_last."""
-    return x.contiguous() if x.device.type != 'cpu' or torch.compiler.is_compiling() else _ToContiguous.apply(x)
+    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return x.contiguous() if recorded or x.device.type != 'cpu' else _ToContiguous.apply(x)
 
 
 class _ToContiguous(torch.autograd.Function):

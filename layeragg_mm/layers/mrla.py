@@ -99,9 +99,10 @@ class HistorySum(torch.autograd.Function):
             return None, None, *later
         weights, *values = ctx.saved_tensors
         dots = torch.stack([(grad * value).sum((2, 3), keepdim=True) for value in values])
-        to_values = [grad * weight if from_later is None else from_later.addcmul_(grad, weight)
-                     for weight, from_later in zip(weights, later)]
-        return grad.sum((0, 2, 3))[:, None, None] if ctx.needs_input_grad[0] else None, dots, *to_values
+        to_values = [grad * weight if begun is None else begun.addcmul_(grad, weight)
+                     for weight, begun in zip(weights, operators.to_be_continued(*later))]
+        to_shift = grad.sum((0, 2, 3))[:, None, None] if ctx.needs_input_grad[0] else None
+        return to_shift, dots, *operators.ours(*to_values)
 
 
 class LightLayerAttention(LayerAttention):

@@ -170,6 +170,18 @@ def query_key(pooled: Tensor, query: Tensor, key: Tensor) -> Tensor:
     return _vectors(pooled, query, key)
 
 
+def ours(*grads: Tensor) -> tuple[Tensor, ...]:
+    """Mark gradients of values as made by a history sum: nothing but the sum before it will read them."""
+    for grad in grads:
+        grad.made_by_history_sum = True
+    return grads
+
+
+def to_be_continued(*grads: Tensor | None) -> list[Tensor | None]:
+    """Return gradients of values for a history sum to write to: a copy of one that others may read."""
+    return [grad if grad is None or hasattr(grad, 'made_by_history_sum') else grad.clone() for grad in grads]
+
+
 class _HistorySum(torch.autograd.Function):
 
     @staticmethod
@@ -183,21 +195,23 @@ class _HistorySum(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad: Tensor | None, *later: Tensor | None) -> tuple[Tensor | None, ...]:
         if grad is None:
-            return None, None, None, None, *later
+            return None, None, None, None, *later  # not ours
         scale, weights, *values = ctx.saved_tensors
-        to_shift, dots, to_values = kernels.history_sum_backward(grad, scale, weights, values, later)
+        to_shift, dots, to_values = kernels.history_sum_backward(
+            grad, scale, weights, values, to_be_continued(*later))
         dots = dots.unflatten(-1, (weights.shape[-1], -1))  # by head
         to_weights = (dots if scale is None else dots * scale.view(dots.shape[-2:])).sum(-1)
         to_scale = None if scale is None else (dots * weights[..., None]).sum((0, 1)).flatten()
         needs_start, _, needs_shift, *_ = ctx.needs_input_grad
-        return grad if needs_start else None, to_scale, to_shift if needs_shift else None, to_weights, *to_values
+        return (grad if needs_start else None, to_scale, to_shift if needs_shift else None, to_weights,
+                *ours(*to_values))
 
 
 def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None, weights: Tensor,
                 values: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Return ``start + shift + scale sum_s weights[s] values[s]``, and the values for the next one.
 
-    The next sum has to take them from here, and nothing else may: their gradients then come back one layer after
-    another, and each adds its term in place. Arguments as those of the kernels' ``history_sum``.
+    The next sum has to take them from here: their gradients then come back one layer after another, and each adds its
+    term in place. Arguments as those of the kernels' ``history_sum``.
     """
     return _HistorySum.apply(start, scale, shift, weights, *values)

@@ -78,6 +78,8 @@ class RecurrentAggregation(nn.Module):
         conv = self.reads[index]
         if scale is None:
             return conv(hidden).add_(out)
+        if not is_plain(conv):
+            return torch.addcmul(out, scale[:, None, None], conv(hidden))
         return conv._conv_forward(hidden, scale.view(-1, 1, 1, 1) * conv.weight, None).add_(out)
 
     def update(self, index: int, hidden: Tensor | None, projected: Tensor, scale: Tensor | None = None) -> Tensor:

@@ -4,8 +4,10 @@ import itertools
 
 import pytest
 import torch
-from forms import TOLERANCE, assert_equal, drawn, in_sequence, results
+from forms import TOLERANCE, USES_OF_VALUES, assert_equal, drawn, in_sequence, results, with_uses_of_values
 from torch._dynamo.testing import AotEagerAndRecordGraphs
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from layeragg_mm.analysis import use_literal_forms
 from layeragg_mm.backbones import MRLAResNet, RLAResNet
@@ -47,14 +49,22 @@ def test_light_in_place(frozen, memory_format):
         assert frozen or torch.equal(x, given)
 
 
-def test_a_hook_keeps_what_it_saw():
+@pytest.mark.parametrize('everywhere', [False, True])
+def test_a_hook_keeps_what_it_saw(everywhere):
     model = MRLAResNet(50, num_stages=1, strides=(1, ), dilations=(1, ), out_indices=(0, ), base_channels=8).eval()
     kept = []
-    model.layer1[0].mrla.register_forward_pre_hook(lambda _, inputs: kept.append((inputs[0], inputs[0].clone())))
+
+    def keep(module, inputs):
+        if isinstance(module, LightLayerAttention):
+            kept.append((inputs[0], inputs[0].clone()))
+
+    register = register_module_forward_pre_hook if everywhere else model.layer1[0].mrla.register_forward_pre_hook
+    hook = register(keep)
     with torch.no_grad():
         model(torch.randn(1, 3, 32, 32))
-    (seen, as_it_was), = kept
-    assert torch.equal(seen, as_it_was)
+    hook.remove()
+    assert len(kept) == (3 if everywhere else 1)
+    assert all(torch.equal(seen, as_it_was) for seen, as_it_was in kept)
 
 
 @CASES
@@ -90,6 +100,36 @@ def test_a_stage_of_base(frozen, memory_format, device):
     x = torch.randn(2, 32, 5, 7, dtype=torch.float64, device=device).to(memory_format=memory_format).requires_grad_()
     literal = use_literal_forms(copy.deepcopy(layers))
     assert_equal(results(in_sequence(layers), layers, [x]), results(in_sequence(literal), literal, [x]), torch.float64)
+
+
+@pytest.mark.parametrize('use', USES_OF_VALUES)
+@DEVICES
+def test_values_of_base_that_others_read(use, device):
+    layers = torch.nn.ModuleList(drawn(BaseLayerAttention(32), torch.float64, device).eval() for _ in range(2))
+    x = torch.randn(2, 32, 5, 7, dtype=torch.float64, device=device, requires_grad=True)
+    literal = use_literal_forms(copy.deepcopy(layers))
+    ours, expected = (results(with_uses_of_values(each, USES_OF_VALUES[use]), torch.nn.Module(), [x])
+                      for each in (layers, literal))
+    assert_equal(ours, expected, torch.float64)
+
+
+class Clones(TorchDispatchMode):
+    """Counts copies of maps."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += function is torch.ops.aten.clone.default and args[0].ndim == 4
+        return function(*args, **(kwargs or {}))
+
+
+@DEVICES
+def test_gradients_of_values_are_added_up_in_place(device):
+    layers = torch.nn.ModuleList(drawn(BaseLayerAttention(32), torch.float32, device).eval() for _ in range(4))
+    out = in_sequence(layers)(torch.randn(2, 32, 5, 7, device=device))
+    with Clones() as clones:
+        out.sum().backward()
+    assert clones.count == 0
 
 
 def two_stages(norm: str, style: str, dtype: torch.dtype) -> tuple[RLAResNet, RLAResNet]:

@@ -1,8 +1,12 @@
 """The affine maps of all frozen norms from one computation: the same, and apart where gradients are."""
+import weakref
+
+import pytest
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from layeragg_mm.backbones import RLAResNet
 from layeragg_mm.layers.frozen_norm import affine_of_frozen, affines_at_once
 
 
@@ -52,6 +56,38 @@ def test_norms_that_are_not_asked_for_get_no_gradient():
         with affines_at_once(module):
             affine_of_frozen(module[2])[0].sum().backward()
     assert module[2].weight.grad is not None and module[1].weight.grad is None and module[3].weight.grad is None
+
+
+def test_a_norm_that_was_exchanged_is_forgotten():
+    module = network()
+    asked(module)
+    exchanged = weakref.ref(module[2])
+    module[2] = nn.Identity()
+    assert exchanged() is None
+
+
+def test_a_norm_without_weights_is_left_to_itself():
+    assert affine_of_frozen(nn.BatchNorm2d(3, affine=False).eval()) is None
+
+
+@pytest.mark.parametrize('use_reentrant', [True, False])
+def test_a_whole_backbone_in_checkpointing(use_reentrant):
+    """Also where a larger image asks for norms that no one asked for before."""
+    torch.manual_seed(0)
+    model = RLAResNet(50, base_channels=8, rla_channels=4, norm_eval=True).train()
+    for side in (33, 33, 96):
+        x = torch.randn(1, 3, side, side, requires_grad=True)
+        expected, = torch.autograd.grad(model(x)[-1].sum(), x)
+        x.grad = None
+        checkpoint(lambda x: model(x)[-1], x, use_reentrant=use_reentrant).sum().backward()
+        torch.testing.assert_close(x.grad, expected)
+
+
+def test_a_new_backbone_is_traced():
+    model = RLAResNet(50, base_channels=8, rla_channels=4).eval()
+    x = torch.randn(1, 3, 64, 64)
+    traced = torch.jit.trace(model, x)  # which checks that another trace is the same
+    torch.testing.assert_close(traced(x), model(x))
 
 
 def test_what_checkpointing_computes_once_more_is_not_joined():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from forms import assert_equal, drawn, in_sequence, results
+from forms import USES_OF_VALUES, assert_equal, drawn, in_sequence, results, with_uses_of_values
 
 from layeragg_mm.analysis import use_literal_forms
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention, operators
@@ -106,13 +106,14 @@ def test_values_whose_gradients_come_from_elsewhere():
     assert_equal(grads, [expected[0], expected[1] + later], torch.float64)
 
 
-def test_the_gradient_is_not_written_over_where_a_value_has_it_too():
-    *values, grad = maps(3, torch.channels_last)
-    weights, given = torch.ones(2, 2, 2, dtype=torch.float64, device=DEVICE), grad.detach().clone()
-    with torch.no_grad():
-        _, _, grads = kernels.history_sum_backward(grad, None, weights, values, [grad, grad])
-    assert torch.equal(grad, given)
-    assert_equal(grads, [2 * given, 2 * given], torch.float64)
+@pytest.mark.parametrize('use', USES_OF_VALUES)
+def test_values_that_others_read(use):
+    layers = torch.nn.ModuleList(drawn(BaseLayerAttention(8, channels_per_head=4), torch.float64, DEVICE).eval()
+                                 for _ in range(2))
+    literal, inputs = use_literal_forms(copy.deepcopy(layers)), maps(1, torch.channels_last)
+    ours, expected = (results(with_uses_of_values(each, USES_OF_VALUES[use]), torch.nn.Module(), inputs)
+                      for each in (layers, literal))
+    assert_equal(ours, expected, torch.float64)
 
 
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])

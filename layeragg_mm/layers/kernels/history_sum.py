@@ -92,14 +92,14 @@ def history_sum_backward(grad: Tensor, scale: Tensor | None, weights: Tensor, va
     """Return ``grad`` summed over pixels and images, (C,), its products with the values summed over pixels, (S, N, C),
     and the gradients of the values.
 
-    ``later`` holds, for each value, None or what of its gradient came from later sums: the result takes its place.
+    ``later`` holds, for each value, None or what of its gradient came from later sums: the result takes its place, and
+    nothing else may read it.
     """
     launch = Launch(values[0])
     grad, *values = launch.arranged(grad, *values)
     begun = any(part is not None for part in later)
     empty = torch.zeros_like if begun else torch.empty_like
     to_values = [empty(value) if part is None else part for value, part in zip(values, launch.arranged(*later))]
-    to_values = [part.clone() if part.data_ptr() == grad.data_ptr() else part for part in to_values]
     scale, weights = contiguous(scale, weights)
     dots = []
     for first in range(0, len(values), TERMS):
