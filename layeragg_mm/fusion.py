@@ -52,12 +52,16 @@ def fuse(model: nn.Module) -> nn.Module:
 
     Raises:
         ValueError: the model, or a part of it, is in training mode, in which norms are not frozen.
+        TypeError: ``model`` is none.
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f'fuse needs a model, and got {model!r}; call eval() on a line of its own, since that of '
+                        'MMDetection\'s ResNet returns nothing')
     for name, module in model.named_modules():
         if module.training:
-            part = f'{name} of it' if name else 'it'
-            raise ValueError(f'fuse needs a {type(model).__name__} in evaluation mode, and {part} is in training mode; '
-                             'call eval() first')
+            part = f'{name} of this' if name else 'this'
+            raise ValueError(f'fuse needs a model in evaluation mode, and {part} {type(model).__name__} is in training '
+                             'mode; call eval() first')
     model = copy.deepcopy(model)
     for module in list(model.modules()):
         for norm, *convs in _junctions(module):

@@ -186,12 +186,17 @@ def test_a_norm_that_is_no_affine_map_or_follows_no_convolution_stays():
     check(draw_norms(layers), torch.randn(2, 3, 9, 9), left=('0.bn', '1.bn', '4'))
 
 
-@pytest.mark.parametrize('part, named', [('', 'it is'), ('layer2.1.bn2', 'layer2.1.bn2 of it is')])
+@pytest.mark.parametrize('part, named', [('', 'this'), ('layer2.1.bn2', 'layer2.1.bn2 of this')])
 def test_refuses_training_mode(part, named):
     model = build(VARIANTS['rla_r50'])
     model.get_submodule(part).training = True
-    with pytest.raises(ValueError, match=f'fuse needs a RLAResNet in evaluation mode, and {named} in training mode'):
+    with pytest.raises(ValueError, match=f'in evaluation mode, and {named} RLAResNet is in training mode'):
         fuse(model)
+
+
+def test_refuses_what_is_no_model():
+    with pytest.raises(TypeError, match='got None'):
+        fuse(MODELS.build(dict(type='mmdet.ResNet', depth=18)).eval())
 
 
 @pytest.mark.parametrize('cfg', [VARIANTS['rla_r50'], VARIANTS['mrla_base_deep_r50'], VARIANTS['dla34'],

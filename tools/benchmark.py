@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
+from textwrap import shorten
 
 import torch
 from mmengine.logging import MMLogger
@@ -32,6 +33,7 @@ from layeragg_mm.analysis import (
     write_costs,
 )
 from layeragg_mm.errors import InputError, run_tool
+from layeragg_mm.evaluation import check_output
 from layeragg_mm.visualization import save_cost_chart
 
 
@@ -74,21 +76,23 @@ def parse_args() -> argparse.Namespace:
 def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f'--device {name}: {str(error).splitlines()[0]}',
+        raise InputError(f'--device {name}: {shorten(str(error), 120)}',
                          'Give cpu, or cuda on a machine with a GPU.') from error
     return device
 
 
-def check(args: argparse.Namespace) -> None:
+def check(args: argparse.Namespace, device: torch.device) -> None:
     for option in ('batch', 'threads', 'rounds'):
         value = getattr(args, option)
         if value is not None and value < 1:
             raise InputError(f'--{option} {value} is not available', 'Give 1 or more.')
-    for path in filter(None, (args.json, args.chart)):
-        if not path.parent.is_dir():
-            raise InputError(f'{path}: there is no folder {path.parent}', 'Make it, or write elsewhere.')
+    for option, path in (('--json', args.json), ('--chart', args.chart)):
+        if path is not None:
+            if not path.parent.is_dir():
+                raise InputError(f'{option} {path}: there is no folder {path.parent}', 'Make it, or write elsewhere.')
+            check_output(path, [name for name in args.names if is_detector(name)], option=option)
     if args.chart is not None and args.chart.suffix != '.png':
         raise InputError(f'--chart {args.chart} is no PNG file', 'Give a name that ends in .png.')
     for side in args.sizes or args.size:
@@ -99,28 +103,46 @@ def check(args: argparse.Namespace) -> None:
     if args.channels_last and is_detector(args.names[0]):
         raise InputError('--channels-last is for backbones: mmcv\'s RoIAlign, for one, misreads such maps',
                          'Leave it out for detectors.')
-    if args.largest_batch and torch.device(args.device).type != 'cuda':
+    if args.largest_batch and device.type != 'cuda':
         raise InputError('--largest-batch is for GPUs', 'Leave it out, or give --device cuda.')
     if args.depths and is_detector(args.names[0]):
         raise InputError('--depths is for backbones', 'Give configs of the depths in question.')
+    if args.chart is not None and args.depths and args.sizes:
+        raise InputError('--chart shows how costs grow with the depth or with the size', 'Leave one of the two out.')
+    for depth in args.depths or [None]:
+        titles = [title(name, depth) for name in networks(args)]
+        for name in titles:
+            if titles.count(name) > 1:
+                raise InputError(f'two networks would be called {name}',
+                                 'Name one of them, or give a config another file name.')
+
+
+def networks(args: argparse.Namespace) -> list[str]:
+    """Return the names that are compared, the baseline's first."""
+    baseline = args.baseline or (args.names[0] if is_detector(args.names[0]) else 'resnet50')
+    return list(dict.fromkeys((baseline, *args.names)))
+
+
+def title(name: str, depth: int | None) -> str:
+    """Return what a network is called in the results."""
+    return Path(name).stem if is_detector(name) else at_depth(name, depth)
 
 
 def enter(args: argparse.Namespace, depth: int | None) -> list[Entrant]:
     """Build every network in every form, the baseline first."""
-    baseline = args.baseline or (args.names[0] if is_detector(args.names[0]) else 'resnet50')
-
     def build(name: str) -> torch.nn.Module:
+        torch.manual_seed(0)  # what an untrained detector finds decides what its heads have to do
         return build_detector(name) if is_detector(name) else build_backbone(
             name, depth=depth, norm_eval=args.frozen_bn)
 
     entrants = []
-    for name in dict.fromkeys((baseline, *args.names)):
-        title = Path(name).stem if is_detector(name) else at_depth(name, depth)
-        entrants.append(Entrant(title, build(name), fused=args.fuse))
+    for name in networks(args):
+        called = title(name, depth)
+        entrants.append(Entrant(called, build(name), fused=args.fuse))
         if args.compile:
-            entrants.append(Entrant(f'{title}, compiled', build(name), compiled=True))
-        if args.literal and name != baseline:
-            entrants.append(Entrant(f'{title}, literal', use_literal_forms(build(name))))
+            entrants.append(Entrant(f'{called}, compiled', build(name), compiled=True))
+        if args.literal and name in args.names:
+            entrants.append(Entrant(f'{called}, literal', use_literal_forms(build(name))))
     return entrants
 
 
@@ -137,8 +159,8 @@ def describe(args: argparse.Namespace) -> str:
 
 def main() -> None:
     args = parse_args()
-    check(args)
     device = choose_device(args.device)
+    check(args, device)
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     MMLogger.get_current_instance().setLevel(logging.ERROR)  # it tells of every operator that is not counted
@@ -146,20 +168,20 @@ def main() -> None:
     sizes = [(side, side) for side in args.sizes] if args.sizes else [tuple(args.size)]
     comparisons = {}
     for depth, (height, width) in product(args.depths or [None], sizes):
-        title = f'{height}x{width}' if depth is None else f'depth {depth}, {height}x{width}'
+        label = f'{height}x{width}' if depth is None else f'depth {depth}, {height}x{width}'
         entrants = enter(args, depth)
         setting = Setting(device, (height, width), args.batch, getattr(torch, args.dtype), args.channels_last)
 
-        def show_progress(steps: Sequence, text: str, title: str = title) -> Iterable:
-            return track(steps, f'{title}: {text}', transient=True)
+        def show_progress(steps: Sequence, text: str, label: str = label) -> Iterable:
+            return track(steps, f'{label}: {text}', transient=True)
 
-        comparisons[title] = compare(entrants, setting, rounds=args.rounds, largest_batch=args.largest_batch,
+        comparisons[label] = compare(entrants, setting, rounds=args.rounds, largest_batch=args.largest_batch,
                                      track=show_progress)
-        console.print(cost_table(comparisons[title], f'{title}, {description}'))
+        console.print(cost_table(comparisons[label], f'{label}, {description}'))
         if args.profile:
             names = [f'{entrant.name}, fused' if entrant.fused else entrant.name for entrant in entrants]
             times = dict(zip(names, operator_times(entrants, setting, track=show_progress)))
-            console.print(operator_table(times, f'{title}, inference: ms by operator'))
+            console.print(operator_table(times, f'{label}, inference: ms by operator'))
     if args.json is not None:
         write_costs(comparisons, args.json, setting=description)
     if args.chart is not None:

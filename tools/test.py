@@ -56,7 +56,7 @@ def main() -> None:
     args = parse_args()
     if args.trust_checkpoint:
         trust_checkpoints()
-    cfg = load_config(args)
+    cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
     cfg.load_from = args.checkpoint
     segmentation = is_segmentation(cfg)
     if args.out is not None and segmentation:

@@ -54,7 +54,7 @@ def main() -> None:
     args = parse_args()
     if args.trust_checkpoint:
         trust_checkpoints()
-    cfg = load_config(args)
+    cfg = load_config(args, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     if args.amp:
         use_amp(cfg)
     if args.auto_scale_lr:

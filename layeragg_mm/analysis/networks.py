@@ -51,13 +51,18 @@ def build_detector(path: str) -> nn.Module:
     """Build the detector of a config file, or of a package's own config (``mmdet::retinanet/...``).
 
     Raises:
-        InputError: the config cannot be read, or describes no detector.
+        InputError: the config cannot be read, or describes no detector that can be built.
     """
     cfg = read_config(path)
+    if 'model' not in cfg:
+        raise InputError(f'{path} has no model', 'Give the whole config of a detector.')
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    model = MODELS.build(cfg.model)
+    try:
+        model = MODELS.build(cfg.model)
+    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise InputError(f'the model of {path} cannot be built: {error}', 'Correct it in the config.') from error
     if not isinstance(model, BaseDetector):
-        raise InputError(f'{path} describes a {type(model).__name__}, no detector',
+        raise InputError(f'{path} is a config of {type(model).__name__}, which is no detector',
                          'Give configs of MMDetection\'s detectors.')
     return model
 
@@ -66,7 +71,8 @@ def use_literal_forms(model: nn.Module) -> nn.Module:
     """Make ``model`` compute by the published equations as they stand, in place of the fast forms, and return it.
 
     Methods that have a literal form (``forward`` and ``forward_literal``) are exchanged for it, and norms are hidden
-    from what would join them with their neighbours.
+    from what would join them with their neighbours. For comparisons: norms are called otherwise then (``bn1.0``), no
+    checkpoint loads any more, and the model can neither be fused nor draw initial weights.
     """
     for module in list(model.modules()):
         for name in dir(type(module)):
@@ -74,5 +80,5 @@ def use_literal_forms(model: nn.Module) -> nn.Module:
                 setattr(module, name.removesuffix('_literal'), getattr(module, name))
         for name, child in module.named_children():
             if isinstance(child, _BatchNorm):
-                setattr(module, name, nn.Sequential(child))
+                setattr(module, name, nn.Sequential(child).train(child.training))
     return model

@@ -38,14 +38,18 @@ def add_override_arguments(parser: argparse.ArgumentParser) -> None:
                         help='override settings of the config, e.g. train_dataloader.batch_size=4')
 
 
-def load_config(args: argparse.Namespace) -> Config:
+def load_config(args: argparse.Namespace, *needed: str) -> Config:
     """Return the config that the arguments of :func:`add_config_arguments` describe.
 
     Raises:
-        InputError: the file is missing or no valid config, or an override does not fit it.
+        InputError: the file is missing or no valid config, an override does not fit it, or it lacks one of the settings
+            that are ``needed``.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = read_config(args.config, args.data_root, args.cfg_options)
+    missing = [key for key in needed if cfg.get(key) is None]
+    if missing:
+        raise InputError(f'{args.config} has no {", no ".join(missing)}', 'Give a whole config.')
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
     return cfg
@@ -67,8 +71,9 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
     except FileNotFoundError as error:
         raise InputError(f'config file not found: {error}',
                          'Check the path of the config and of its _base_.') from error
-    except (SyntaxError, OSError, KeyError, ValueError, TypeError, NameError, AssertionError) as error:
-        raise InputError(f'{path} is no valid config: {type(error).__name__}: {error}',
+    except (SyntaxError, OSError, KeyError, ValueError, TypeError, NameError, AssertionError, ImportError) as error:
+        first_line, *_ = str(error).splitlines() or ['']
+        raise InputError(f'{path} is no valid config: {type(error).__name__}: {first_line}',
                          'Mend the config file.') from error
     if cfg_options is not None:
         try:

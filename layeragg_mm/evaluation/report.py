@@ -21,17 +21,18 @@ FEWEST_IMAGES = 10
 CLASS_METRICS = METRICS[:6] + ('AR100',)
 
 
-def check_output(path: str | Path, inputs: Iterable[str | Path], *, folder: bool = False) -> None:
-    """Raise an :class:`InputError` unless ``path`` can be written (as a folder: made) and is none of the ``inputs``."""
+def check_output(path: str | Path, inputs: Iterable[str | Path], *, folder: bool = False,
+                 option: str = '--out') -> None:
+    """Raise an :class:`InputError` unless ``path``, of an option, can be written and is none of the ``inputs``."""
     path = Path(path)
     existing = next(part for part in (path, *path.absolute().parents) if part.exists())
     if existing.is_dir() != (folder or existing != path):
-        raise InputError(f'--out {path}: {existing} is {"a folder" if existing.is_dir() else "no folder"}',
+        raise InputError(f'{option} {path}: {existing} is {"a folder" if existing.is_dir() else "no folder"}',
                          f'Name a {"folder" if folder else "file"}.')
     if not os.access(existing, os.W_OK):
-        raise InputError(f'--out {path}: no permission to write to {existing}', 'Name another place.')
+        raise InputError(f'{option} {path}: no permission to write to {existing}', 'Name another place.')
     if any(path.resolve() == Path(other).resolve() for other in inputs):
-        raise InputError(f'--out {path} would overwrite what is evaluated', 'Name another file.')
+        raise InputError(f'{option} {path} would overwrite what is evaluated', 'Name another file.')
 
 
 def points(value: float | None) -> str:

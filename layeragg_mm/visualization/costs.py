@@ -22,7 +22,7 @@ def save_cost_chart(comparisons: Mapping[str, Sequence], path: Path | str, *, ti
     """
     ratios = {label.replace(', ', '\n'): [cost.relative(costs[0]) for cost in costs]
               for label, costs in comparisons.items()}
-    names = [cost.name for cost in next(iter(comparisons.values()))]
+    names = [' / '.join(dict.fromkeys(cost.name for cost in row)) for row in zip(*comparisons.values())]
     kinds = list(dict.fromkeys(kind for rows in ratios.values() for row in rows for kind in row))
     growth = len(ratios) > 1
     figure = Figure(figsize=(1 + 2.8 * len(kinds), 4 if growth else 1 + .32 * len(names)), layout='constrained')
@@ -31,6 +31,7 @@ def save_cost_chart(comparisons: Mapping[str, Sequence], path: Path | str, *, ti
     for axis, kind in zip(axes, kinds):
         axis.set_title(kind, fontsize=10)
         axis.grid(alpha=.3)
+        axis.tick_params(axis='x', labelsize=8)
         axis.axhline(1, color='0.3', lw=.8, ls='--') if growth else axis.axvline(1, color='0.3', lw=.8, ls='--')
         for i, name in enumerate(names):
             known = {label: rows[i][kind] for label, rows in ratios.items() if kind in rows[i]}
@@ -45,8 +46,9 @@ def save_cost_chart(comparisons: Mapping[str, Sequence], path: Path | str, *, ti
                 axis.text(.03, name, f'{middle[0]:.2f}', va='center', color='white', fontsize=8,
                           transform=axis.get_yaxis_transform())
     if growth:
-        figure.legend(*axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=4, fontsize=9)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=2, fontsize=9)
     else:
         axes[0].invert_yaxis()
-    figure.suptitle(f'cost relative to {"the first" if growth else names[0]}; {title}', fontsize=10)
+    where = '' if growth else f'{next(iter(comparisons))}, '
+    figure.suptitle(f'cost relative to {names[0]}; {where}{title}', fontsize=10)
     figure.savefig(path, dpi=110)

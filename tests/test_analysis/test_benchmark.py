@@ -4,7 +4,7 @@ import time
 
 import pytest
 import torch
-from conftest import refused
+from conftest import CONFIGS, refused
 from rich.console import Console
 
 from layeragg_mm.analysis import (
@@ -147,6 +147,30 @@ def test_the_tool_compares_detectors(run, tmp_path, capsys):
     assert (tmp_path / 'costs.png').stat().st_size > 0
 
 
+@pytest.mark.parametrize('content, said', [
+    ('work_dir = "here"', 'has no model'),
+    ('model = dict(type="MRLAResNett")', 'MRLAResNett is not in'),
+    ('model = dict(type="MRLAResNet", depth=50, variant="lite")', "variant='lite' is not available"),
+    ('model = dict(type="DLANet", arch="34", depth=34)', 'depth'),
+    ('model = dict(type="DLANet", arch="34")', 'a config of DLANet, which is no detector'),
+    ('custom_imports = dict(imports=["not_there"])', 'is no valid config: ImportError'),
+])
+def test_the_tool_refuses_a_config(run, tmp_path, capsys, content, said):
+    config = tmp_path / 'detector.py'
+    config.write_text(content)
+    assert said in refused(run, capsys, 'benchmark', config)
+
+
+def test_an_untrained_detector_is_the_same_each_time(run, tmp_path):
+    flops = []
+    for name in ('one.json', 'two.json'):
+        assert run('benchmark', CONFIGS / 'mask_rcnn_mrla_r50_digits.py', '--size', 64, 64, '--batch', 1, '--rounds', 1,
+                   '--literal', '--json', tmp_path / name) == 0
+        (fast, literal), = json.loads((tmp_path / name).read_text())['comparisons'].values()
+        flops += [fast['flops'], literal['flops']]
+    assert len(set(flops)) == 1
+
+
 @pytest.mark.parametrize('arguments, said', [
     (['resnet49'], 'no backbone is called resnet49'),
     (['dla34', '--depths', '101'], 'dla34 does not come in depths'),
@@ -160,7 +184,11 @@ def test_the_tool_compares_detectors(run, tmp_path, capsys):
     (['dla34', '--json', 'nowhere/costs.json'], 'there is no folder nowhere'),
     (['dla34', '--chart', 'costs.doc'], '--chart costs.doc'),
     (['dla34', '--device', 'nowhere'], '--device nowhere'),
+    (['dla34', '--device', 'meta'], '--device meta'),
     (['dla34', '--largest-batch'], '--largest-batch is for GPUs'),
+    (['dla34', '--json', '.'], '--json .: . is a folder'),
+    (['rla_r50', 'rla_r101', '--depths', '50'], 'two networks would be called rla_r50'),
+    (['rla_r50', '--depths', '50', '101', '--sizes', '64', '96', '--chart', 'costs.png'], '--chart shows'),
 ], ids=lambda value: value if isinstance(value, str) else None)
 def test_the_tool_refuses(run, capsys, arguments, said):
     assert said in refused(run, capsys, 'benchmark', *arguments)
