@@ -93,8 +93,10 @@ def _known_affine(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     if known is None or _is_checkpointing():
         return None
     affines, asked = known
-    asked[norm] = True
-    return affines.get(norm)
+    affine = affines.get(norm)
+    if affine is None:
+        asked[norm] = True
+    return affine
 
 
 def _is_checkpointing() -> bool:

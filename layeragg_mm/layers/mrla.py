@@ -100,9 +100,9 @@ class HistorySum(torch.autograd.Function):
         weights, *values = ctx.saved_tensors
         dots = torch.stack([(grad * value).sum((2, 3), keepdim=True) for value in values])
         to_values = [grad * weight if begun is None else begun.addcmul_(grad, weight)
-                     for weight, begun in zip(weights, operators.to_be_continued(*later))]
+                     for weight, begun in zip(weights, operators.writable(*later))]
         to_shift = grad.sum((0, 2, 3))[:, None, None] if ctx.needs_input_grad[0] else None
-        return to_shift, dots, *operators.ours(*to_values)
+        return to_shift, dots, *operators.marked(*to_values)
 
 
 class LightLayerAttention(LayerAttention):

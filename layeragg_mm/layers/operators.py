@@ -7,7 +7,8 @@ from packaging.version import Version
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ['attended_sum', 'depthwise_conv', 'history_sum', 'laid_out_as', 'query_key', 'takes_kernels']
+__all__ = ['attended_sum', 'depthwise_conv', 'history_sum', 'laid_out_as', 'marked', 'query_key', 'takes_kernels',
+           'writable']
 
 
 def has_triton() -> bool:
@@ -170,15 +171,15 @@ def query_key(pooled: Tensor, query: Tensor, key: Tensor) -> Tensor:
     return _vectors(pooled, query, key)
 
 
-def ours(*grads: Tensor) -> tuple[Tensor, ...]:
-    """Mark gradients of values as made by a history sum: nothing but the sum before it will read them."""
+def marked(*grads: Tensor) -> tuple[Tensor, ...]:
+    """Mark gradients of values as made by a history sum: only the sum before reads them, and may write to them."""
     for grad in grads:
         grad.made_by_history_sum = True
     return grads
 
 
-def to_be_continued(*grads: Tensor | None) -> list[Tensor | None]:
-    """Return gradients of values for a history sum to write to: a copy of one that others may read."""
+def writable(*grads: Tensor | None) -> list[Tensor | None]:
+    """Return gradients of values for a history sum to add to in place: a copy of what others may read."""
     return [grad if grad is None or hasattr(grad, 'made_by_history_sum') else grad.clone() for grad in grads]
 
 
@@ -195,16 +196,15 @@ class _HistorySum(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad: Tensor | None, *later: Tensor | None) -> tuple[Tensor | None, ...]:
         if grad is None:
-            return None, None, None, None, *later  # not ours
+            return None, None, None, None, *later
         scale, weights, *values = ctx.saved_tensors
-        to_shift, dots, to_values = kernels.history_sum_backward(
-            grad, scale, weights, values, to_be_continued(*later))
+        to_shift, dots, to_values = kernels.history_sum_backward(grad, scale, weights, values, writable(*later))
         dots = dots.unflatten(-1, (weights.shape[-1], -1))  # by head
         to_weights = (dots if scale is None else dots * scale.view(dots.shape[-2:])).sum(-1)
         to_scale = None if scale is None else (dots * weights[..., None]).sum((0, 1)).flatten()
         needs_start, _, needs_shift, *_ = ctx.needs_input_grad
         return (grad if needs_start else None, to_scale, to_shift if needs_shift else None, to_weights,
-                *ours(*to_values))
+                *marked(*to_values))
 
 
 def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None, weights: Tensor,
