@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..backbones.variants import VARIANTS
-from ..engine.config import read_config
+from ..engine.config import build_model, read_config
 from ..errors import InputError
 
 __all__ = ['BASELINES', 'at_depth', 'build_backbone', 'build_detector', 'is_detector', 'use_literal_forms']
@@ -57,10 +57,7 @@ def build_detector(path: str) -> nn.Module:
     if 'model' not in cfg:
         raise InputError(f'{path} has no model', 'Give the whole config of a detector.')
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    try:
-        model = MODELS.build(cfg.model)
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise InputError(f'the model of {path} cannot be built: {error}', 'Correct it in the config.') from error
+    model = build_model(cfg.model, f'the model of {path}', 'Correct it in the config.')
     if not isinstance(model, BaseDetector):
         raise InputError(f'{path} is a config of {type(model).__name__}, which is no detector',
                          'Give configs of MMDetection\'s detectors.')

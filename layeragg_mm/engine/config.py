@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.registry import MODELS
+from torch import nn
 
 from ..errors import InputError
 
 __all__ = [
-    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'load_config', 'read_config',
-    'set_data_root', 'walk'
+    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'build_model', 'load_config',
+    'read_config', 'set_data_root', 'walk'
 ]
 
 
@@ -72,7 +74,7 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
         raise InputError(f'config file not found: {error}',
                          'Check the path of the config and of its _base_.') from error
     except (SyntaxError, OSError, KeyError, ValueError, TypeError, NameError, AssertionError, ImportError) as error:
-        first_line, *_ = str(error).splitlines() or ['']
+        first_line, _, _ = str(error).partition('\n')
         raise InputError(f'{path} is no valid config: {type(error).__name__}: {first_line}',
                          'Mend the config file.') from error
     if cfg_options is not None:
@@ -84,6 +86,14 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
     if data_root is not None:
         set_data_root(cfg, data_root)
     return cfg
+
+
+def build_model(model: dict, name: str, remedy: str) -> nn.Module:
+    """Return the model of a config; an :class:`InputError` tells that it, called ``name``, cannot be built."""
+    try:
+        return MODELS.build(model)
+    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise InputError(f'{name} cannot be built: {error}', remedy) from error
 
 
 def walk(node, path: str = '') -> Iterator[tuple[str, ConfigDict]]:

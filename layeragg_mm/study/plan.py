@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import init_default_scope
 
 from ..datasets import make_digit_scenes
 from ..engine import check_training, set_data_root
-from ..engine.config import read_config
+from ..engine.config import build_model, read_config
 from ..errors import InputError
 from .schema import Arm, Study
 
@@ -183,11 +183,8 @@ class Plan:
                              'Give a config of a detector that is evaluated as on COCO.')
 
     def _check_model(self, arm: Arm) -> None:
-        try:
-            MODELS.build(self.arm_config(arm).model)
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
-            raise InputError(f'{self.study.path}: the model of {arm.name} cannot be built: {error}',
-                             'Correct its cfg_options.') from error
+        build_model(self.arm_config(arm).model, f'{self.study.path}: the model of {arm.name}',
+                    'Correct its cfg_options.')
 
     def start(self, cell: Cell) -> None:
         """Make the cell's folder, with its config."""
