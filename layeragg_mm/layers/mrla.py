@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from . import operators
 from .channel_attention import adaptive_kernel_size
 from .depthwise import DepthwiseConv2d, compiles_training_on_cpu, depthwise_sum
 from .frozen_norm import affine_of_frozen
+from .history_sum import history_sum, per_channel
 
 __all__ = ['BaseLayerAttention', 'LightLayerAttention']
 
@@ -69,40 +69,6 @@ class LayerAttention(nn.Module):
         if self.training and not isinstance(self.drop_path, nn.Identity):
             return None
         return affine_of_frozen(self.norm)
-
-    def per_channel(self, weight: Tensor) -> Tensor:
-        """Return one weight a head (..., heads) as one a channel (..., C, 1, 1)."""
-        expanded = weight[..., None].expand(*weight.shape, self.channels_per_head)
-        return expanded.reshape(*weight.shape[:-1], -1, 1, 1)
-
-
-class HistorySum(torch.autograd.Function):
-    """``shift + sum_s weights[s] * values[s]`` of maps (N, C, H, W), weights (S, N, C, 1, 1), shift (C, 1, 1) or None.
-
-    Returns the sum and the values, which the next layer's sum has to take from here: their gradients then
-    come back one layer after another, and each adds its term in place, where autograd would write a map for each pair.
-    """
-
-    @staticmethod
-    def forward(ctx, shift: Tensor | None, weights: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(weights, *values)
-        ctx.set_materialize_grads(False)
-        out = weights[0] * values[0] if shift is None else torch.addcmul(shift, weights[0], values[0])
-        for weight, value in zip(weights[1:], values[1:]):
-            out.addcmul_(weight, value)
-        return out, *values
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor, *later: Tensor | None) -> tuple[Tensor | None, ...]:
-        if grad is None:
-            return None, None, *later
-        weights, *values = ctx.saved_tensors
-        dots = torch.stack([(grad * value).sum((2, 3), keepdim=True) for value in values])
-        to_values = [grad * weight if begun is None else begun.addcmul_(grad, weight)
-                     for weight, begun in zip(weights, operators.writable(*later))]
-        to_shift = grad.sum((0, 2, 3))[:, None, None] if ctx.needs_input_grad[0] else None
-        return to_shift, dots, *operators.marked(*to_values)
 
 
 class LightLayerAttention(LayerAttention):
@@ -164,9 +130,9 @@ class LightLayerAttention(LayerAttention):
             if affine is None:
                 return self.forward_literal(x, shortcut)
             scale, shift = (value[:, None, None] for value in affine)
-            attended = scale * self.per_channel(attention) * self.value(x)
+            attended = scale * per_channel(attention, x.shape[1]) * self.value(x)
             return attended + scale * self.shortcut_scale * shortcut + (x + shift)
-        kernels = self.per_channel(attention)[..., None] * self.value.weight
+        kernels = per_channel(attention, x.shape[1])[..., None] * self.value.weight
         bias, shortcut_scale = None, self.shortcut_scale
         if affine is not None:
             scale, bias = affine
@@ -178,7 +144,7 @@ class LightLayerAttention(LayerAttention):
 
     def forward_literal(self, x: Tensor, shortcut: Tensor, *, inplace: bool = False) -> Tensor:
         """The equation as it stands, which the fast form equals; never in place."""
-        attended = self.per_channel(self.attention(x)) * self.value(x) + self.shortcut_scale * shortcut
+        attended = per_channel(self.attention(x), x.shape[1]) * self.value(x) + self.shortcut_scale * shortcut
         return x + self.drop_path(self.norm(attended))
 
 
@@ -227,9 +193,9 @@ class BaseLayerAttention(LayerAttention):
         affine = self.frozen_affine()
         if affine is not None and isinstance(self.act, nn.Identity):
             # With norm(z) = s z + b, the output is x + b + sum_s (s a_s) v_s.
-            out, *values = self.history_sum(x, *affine, weights, values)
+            out, *values = history_sum(x, *affine, weights, values)
         else:
-            out, *values = self.history_sum(None, None, None, weights, values)
+            out, *values = history_sum(None, None, None, weights, values)
             out = x + self.drop_path(self.act(self.norm(out)))
         return out, tuple(zip(keys, values))
 
@@ -240,27 +206,8 @@ class BaseLayerAttention(LayerAttention):
         scores = (query * torch.stack(keys)).sum(-1)
         return (scores / math.sqrt(self.channels_per_head)).softmax(0), keys, values
 
-    def history_sum(self, start: Tensor | None, scale: Tensor | None, shift: Tensor | None, weights: Tensor,
-                    values: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return ``start + shift + scale sum_s a_s v_s``, and the values from which the next sum has to take them.
-
-        With start (N, C, H, W), scale and shift (C,), each or None, and the weights ``a_s`` (S, N, heads).
-        """
-        if operators.takes_kernels(values[0]) and not torch.compiler.is_compiling():
-            return operators.history_sum(start, scale, shift, weights, values)
-        weights = self.per_channel(weights)
-        if scale is not None:
-            scale, shift = scale[:, None, None], shift[:, None, None]
-            weights = scale * weights
-        if torch.compiler.is_compiling():  # inductor makes one pass of the plain form
-            out = sum(weight * value for weight, value in zip(weights, values))
-            out = out if shift is None else out + shift
-        else:
-            out, *values = HistorySum.apply(shift, weights, *values)
-        return out if start is None else out.add_(start), *values
-
     def forward_literal(self, x: Tensor, history: History = ()) -> tuple[Tensor, History]:
         """The equation as it stands, which the fast form equals."""
         weights, keys, values = self.attention(x, history)
-        attended = (self.per_channel(weights) * torch.stack(values)).sum(0)
+        attended = (per_channel(weights, x.shape[1]) * torch.stack(values)).sum(0)
         return x + self.drop_path(self.act(self.norm(attended))), tuple(zip(keys, values))

@@ -1,5 +1,5 @@
 """MRLA's steps on a GPU: the Triton kernels with gradients, once; most are an operator for torch.compile."""
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
@@ -7,8 +7,7 @@ from packaging.version import Version
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ['attended_sum', 'depthwise_conv', 'history_sum', 'laid_out_as', 'marked', 'query_key', 'takes_kernels',
-           'writable']
+__all__ = ['attended_sum', 'depthwise_conv', 'laid_out_as', 'query_key', 'takes_kernels']
 
 
 def has_triton() -> bool:
@@ -169,49 +168,3 @@ _vectors = differentiable(
 def query_key(pooled: Tensor, query: Tensor, key: Tensor) -> Tensor:
     """Return the convolutions of ``pooled`` (N, C) along C with ``query`` and ``key``, each (1, 1, K): (2, N, C)."""
     return _vectors(pooled, query, key)
-
-
-def marked(*grads: Tensor) -> tuple[Tensor, ...]:
-    """Mark gradients of values as made by a history sum: only the sum before reads them, and may write to them."""
-    for grad in grads:
-        grad.made_by_history_sum = True
-    return grads
-
-
-def writable(*grads: Tensor | None) -> list[Tensor | None]:
-    """Return gradients of values for a history sum to add to in place: a copy of what others may read."""
-    return [grad if grad is None or hasattr(grad, 'made_by_history_sum') else grad.clone() for grad in grads]
-
-
-class _HistorySum(torch.autograd.Function):
-
-    @staticmethod
-    def forward(ctx, start: Tensor | None, scale: Tensor | None, shift: Tensor | None, weights: Tensor,
-                *values: Tensor) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(scale, weights, *values)
-        ctx.set_materialize_grads(False)
-        return kernels.history_sum(start, scale, shift, weights, values), *values
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor | None, *later: Tensor | None) -> tuple[Tensor | None, ...]:
-        if grad is None:
-            return None, None, None, None, *later
-        scale, weights, *values = ctx.saved_tensors
-        to_shift, dots, to_values = kernels.history_sum_backward(grad, scale, weights, values, writable(*later))
-        dots = dots.unflatten(-1, (weights.shape[-1], -1))  # by head
-        to_weights = (dots if scale is None else dots * scale.view(dots.shape[-2:])).sum(-1)
-        to_scale = None if scale is None else (dots * weights[..., None]).sum((0, 1)).flatten()
-        needs_start, _, needs_shift, *_ = ctx.needs_input_grad
-        return (grad if needs_start else None, to_scale, to_shift if needs_shift else None, to_weights,
-                *marked(*to_values))
-
-
-def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None, weights: Tensor,
-                values: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Return ``start + shift + scale sum_s weights[s] values[s]``, and the values for the next one.
-
-    The next sum has to take them from here: their gradients then come back one layer after another, and each adds its
-    term in place. Arguments as those of the kernels' ``history_sum``.
-    """
-    return _HistorySum.apply(start, scale, shift, weights, *values)
