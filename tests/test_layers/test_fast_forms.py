@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from forms import TOLERANCE, USES_OF_VALUES, assert_equal, drawn, in_sequence, results, with_uses_of_values
+from forms import TOLERANCE, USES_OF_VALUES, assert_equal, drawn, in_float64, in_sequence, results, with_uses_of_values
 from torch._dynamo.testing import AotEagerAndRecordGraphs
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -27,8 +27,10 @@ def test_light(size, dtype, frozen, memory_format, device):
     module.norm.train(not frozen)
     inputs = [torch.randn(3, 64, *size, dtype=dtype, device=device).to(memory_format=memory_format).requires_grad_()
               for _ in range(2)]
+    ours = results(module, module, inputs)
     literal = use_literal_forms(copy.deepcopy(module))
-    assert_equal(results(module, module, inputs), results(literal, literal, inputs), dtype)
+    expected = results(literal, literal, inputs)
+    assert_equal(ours, expected, dtype, results(literal.double(), literal, in_float64(inputs)))
 
 
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
@@ -84,8 +86,10 @@ def test_base(size, dtype, frozen, earlier, memory_format, device):
         return lambda x, *rest: forward(x, list(zip(rest[:earlier], rest[earlier:])))[0]
 
     inputs = [x, *keys, *values]
+    ours = results(first_output(module), module, inputs)
     literal = use_literal_forms(copy.deepcopy(module))
-    assert_equal(results(first_output(module), module, inputs), results(first_output(literal), literal, inputs), dtype)
+    expected = results(first_output(literal), literal, inputs)
+    assert_equal(ours, expected, dtype, results(first_output(literal.double()), literal, in_float64(inputs)))
 
 
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
@@ -165,12 +169,13 @@ def test_a_recurrent_step(size, dtype, norm, style):
         block, before, here = model.layer2[0], (model.rla[0], 2), (model.rla[1], 0)
         return lambda x, hidden: torch.cat([part.flatten() for part in model._step(block, x, hidden, before, here)])
 
-    def all_results(model):
+    def all_results(model, inputs):
         used = torch.nn.ModuleList([model.layer2[0], model.rla[0].project, model.rla[0].recur, model.rla[0].norms[2],
                                     model.rla[1].reads[0]])
         return results(step(model), used, inputs)
 
-    assert_equal(all_results(fast), all_results(literal), dtype)
+    ours, expected = all_results(fast, inputs), all_results(literal, inputs)
+    assert_equal(ours, expected, dtype, all_results(literal.double(), in_float64(inputs)))
 
 
 @pytest.mark.parametrize('size', [(13, 18), (64, 48)], ids=['weights are larger in part', 'maps are larger'])
