@@ -4,6 +4,8 @@ import math
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from .global_average import GlobalAverage
+
 __all__ = ['EfficientChannelAttention', 'SqueezeExcitation', 'adaptive_kernel_size']
 
 
@@ -30,6 +32,7 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, in_channels: int, reduction: int = 16) -> None:
         super().__init__()
+        self.pool = GlobalAverage()
         self.fc = nn.Sequential(
             nn.Linear(in_channels, in_channels // reduction, bias=False),
             nn.ReLU(inplace=True),
@@ -37,7 +40,7 @@ class SqueezeExcitation(nn.Module):
             nn.Sigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.fc(x.mean((2, 3)))[:, :, None, None]
+        return x * self.fc(self.pool(x))[:, :, None, None]
 
 
 @MODELS.register_module()
@@ -53,8 +56,9 @@ class EfficientChannelAttention(nn.Module):
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
+        self.pool = GlobalAverage()
         kernel_size = adaptive_kernel_size(in_channels)
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.conv(x.mean((2, 3))[:, None]).sigmoid()[:, 0, :, None, None]
+        return x * self.conv(self.pool(x)[:, None]).sigmoid()[:, 0, :, None, None]

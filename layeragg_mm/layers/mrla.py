@@ -11,6 +11,7 @@ from . import operators
 from .channel_attention import adaptive_kernel_size
 from .depthwise import DepthwiseConv2d, compiles_training_on_cpu, depthwise_sum
 from .frozen_norm import affine_of_frozen
+from .global_average import GlobalAverage
 from .history_sum import history_sum, per_channel
 
 __all__ = ['BaseLayerAttention', 'LightLayerAttention']
@@ -39,6 +40,7 @@ class LayerAttention(nn.Module):
                              f'allowed are the divisors of {channels}')
         self.channels_per_head = channels_per_head
         self.zero_init = zero_init
+        self.pool = GlobalAverage()
         kernel_size = adaptive_kernel_size(channels)
         self.query = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.key = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
@@ -56,12 +58,12 @@ class LayerAttention(nn.Module):
         """Return query and key of ``x`` (N, C, H, W), each (N, heads, channels per head)."""
         if not operators.takes_kernels(x):
             return self.query_and_key_literal(x)
-        vectors = operators.query_key(x.mean((2, 3)), self.query.weight, self.key.weight)
+        vectors = operators.query_key(self.pool(x), self.query.weight, self.key.weight)
         return vectors.unflatten(-1, (-1, self.channels_per_head)).unbind()
 
     def query_and_key_literal(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The two convolutions as they stand."""
-        pooled = x.mean((2, 3))[:, None]
+        pooled = self.pool(x)[:, None]
         return tuple(layer(pooled).view(len(x), -1, self.channels_per_head) for layer in (self.query, self.key))
 
     def frozen_affine(self) -> tuple[Tensor, Tensor] | None:

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from layeragg_mm.analysis import use_literal_forms
 from layeragg_mm.backbones import MRLAResNet, RLAResNet
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention
+from layeragg_mm.layers.global_average import GlobalAverage
 
 DEVICES = pytest.mark.parametrize('device', ['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu'])
 CASES = pytest.mark.parametrize('size', [(2, 3), (5, 7), (16, 12)])
@@ -115,6 +116,16 @@ def test_values_of_base_that_others_read(use, device):
     ours, expected = (results(with_uses_of_values(each, USES_OF_VALUES[use]), torch.nn.Module(), [x])
                       for each in (layers, literal))
     assert_equal(ours, expected, torch.float64)
+
+
+def test_the_gradient_of_a_global_average_is_no_map():
+    x = torch.randn(2, 3, 5, 7, dtype=torch.float64).to(memory_format=torch.channels_last).requires_grad_()
+    pool = GlobalAverage()
+    torch.testing.assert_close(pool(x), pool.forward_literal(x))
+    torch.autograd.gradcheck(pool, x)
+    torch.autograd.gradgradcheck(lambda x: pool(x * x), x)
+    grad, = torch.autograd.grad(pool(x).sum(), x)
+    assert grad.stride()[2:] == (0, 0)
 
 
 class Clones(TorchDispatchMode):
