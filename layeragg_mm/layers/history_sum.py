@@ -21,16 +21,17 @@ def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None
     """Return ``start + shift + scale sum_s weights[s] values[s]``, and the values for the next sum.
 
     The next sum has to take them from here: their gradients then come back one layer after another, and each adds its
-    term in place, where autograd would write a map for each pair.
+    term in place, where autograd would write a map for each pair. So gradients with respect to these values, and to no
+    other tensors, are working memory: who wants one has to copy it in a hook.
 
     Args:
         start: maps (N, C, H, W), or None for zero.
         scale: (C,), or None for one.
-        shift: (C,); None, for zero, if and only if ``scale`` is None.
+        shift: (C,), or None for zero.
         weights: (S, N, heads).
         values: S maps (N, C, H, W).
     """
-    if torch.compiler.is_compiling():  # inductor makes one pass of the plain form, and one of its gradients
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # a graph has torch's operators, which inductor joins
         return plain_sum(start, scale, shift, weights, values), *values
     return HistorySum.apply(start, scale, shift, weights, *values)
 
@@ -52,12 +53,16 @@ class HistorySum(torch.autograd.Function):
         if grad is None:
             return None, None, None, None, *later
         scale, weights, *values = ctx.saved_tensors
-        backward = operators.kernels.history_sum_backward if operators.takes_kernels(grad) else plain_sum_backward
-        to_shift, dots, to_values = backward(grad, scale, weights, values, writable(*later))
+        needs_start, needs_scale, needs_shift, *_ = ctx.needs_input_grad
+        if operators.takes_kernels(grad):
+            to_shift, dots, to_values = operators.kernels.history_sum_backward(grad, scale, weights, values,
+                                                                               writable(*later))
+        else:
+            to_shift = grad.sum((0, 2, 3)) if needs_shift else None
+            dots, to_values = plain_sum_backward(grad, scale, weights, values, writable(*later))
         dots = dots.unflatten(-1, (weights.shape[-1], -1))  # by head
         to_weights = (dots if scale is None else dots * scale.view(dots.shape[-2:])).sum(-1)
-        to_scale = None if scale is None else (dots * weights[..., None]).sum((0, 1)).flatten()
-        needs_start, _, needs_shift, *_ = ctx.needs_input_grad
+        to_scale = (dots * weights[..., None]).sum((0, 1)).flatten() if needs_scale else None
         return (grad if needs_start else None, to_scale, to_shift if needs_shift else None, to_weights,
                 *marked(*to_values))
 
@@ -85,13 +90,12 @@ def plain_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None, 
 
 
 def plain_sum_backward(grad: Tensor, scale: Tensor | None, weights: Tensor, values: Sequence[Tensor],
-                       later: Sequence[Tensor | None]) -> tuple[Tensor | None, Tensor, list[Tensor]]:
-    """Return what the kernels' ``history_sum_backward`` does; no gradient of the shift without a scale."""
-    to_shift = None if scale is None else grad.sum((0, 2, 3))
+                       later: Sequence[Tensor | None]) -> tuple[Tensor, list[Tensor]]:
+    """Return what the kernels' ``history_sum_backward`` does, but for the gradient of the shift."""
     dots = torch.stack([(grad * value).sum((2, 3)) for value in values])
     to_values = [grad * weight if begun is None else begun.addcmul_(grad, weight)
                  for weight, begun in zip(scaled_per_channel(scale, weights, grad), later)]
-    return to_shift, dots, to_values
+    return dots, to_values
 
 
 def scaled_per_channel(scale: Tensor | None, weights: Tensor, like: Tensor) -> Tensor:

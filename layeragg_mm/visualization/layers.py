@@ -16,6 +16,7 @@ from ..backbones import MRLAResNet, RLAResNet
 from ..errors import InputError
 from ..layers import LightLayerAttention
 from ..layers.frozen_norm import affine_of_frozen
+from ..layers.history_sum import per_channel
 from ..layers.rla import JointConvs
 
 __all__ = ['AttentionWatch', 'HiddenStateWatch', 'watch_layers']
@@ -86,7 +87,7 @@ class AttentionWatch:
                              f'{type(mrla.norm).__name__} has no fixed one', 'Give a config with batch norm.')
         scale = affine[0]
         passed = (scale * mrla.shortcut_scale.flatten()).abs()
-        read = (scale * mrla.per_channel(mrla.attention(inputs[0])).flatten(1)).abs()
+        read = (scale * per_channel(mrla.attention(inputs[0]), len(scale)).flatten(1)).abs()
         self.weights = [read] if first else [*(passed * weight for weight in self.weights), read]
         rows.append([weight.mean().item() for weight in self.weights])
 
