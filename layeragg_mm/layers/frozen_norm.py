@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from .operators import is_recorded
+
 __all__ = ['Affine', 'ConvSequential', 'affine_of_frozen', 'affines_at_once', 'apply_in_sequence', 'conv_norm',
            'is_plain', 'map_is_larger', 'scaled']
 
@@ -61,8 +63,7 @@ def affines_at_once(module: nn.Module) -> AbstractContextManager[None]:
     gradient that is not used. One by one they stay for torch.compile, which joins them by itself, and where each time
     has to compute the same: in a trace, and in gradient checkpointing.
     """
-    alone = torch.compiler.is_compiling() or torch.jit.is_tracing() or _is_checkpointing()
-    return nullcontext() if alone else _affines_at_once(module)
+    return nullcontext() if is_recorded() or _is_checkpointing() else _affines_at_once(module)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None
         weights: (S, N, heads).
         values: S maps (N, C, H, W).
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # a graph has torch's operators, which inductor joins
+    if operators.is_recorded():  # a graph has torch's operators, which inductor joins
         return plain_sum(start, scale, shift, weights, values), *values
     return HistorySum.apply(start, scale, shift, weights, *values)
 

@@ -6,6 +6,7 @@ from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
 from torch import Tensor, nn
 
 from .frozen_norm import affines_at_once
+from .operators import is_recorded
 
 __all__ = ['ChannelsLastMixin', 'reads_channels_last', 'to_contiguous']
 
@@ -42,8 +43,7 @@ def reads_channels_last(module: nn.Module) -> bool:
 
 def to_contiguous(x: Tensor) -> Tensor:
     """Return a channels_last map (N, C, H, W) as contiguous; gradients go back as channels_last."""
-    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return x.contiguous() if recorded or x.device.type != 'cpu' else _ToContiguous.apply(x)
+    return x.contiguous() if is_recorded() or x.device.type != 'cpu' else _ToContiguous.apply(x)
 
 
 class _ToContiguous(torch.autograd.Function):

@@ -7,7 +7,7 @@ from packaging.version import Version
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ['attended_sum', 'depthwise_conv', 'laid_out_as', 'query_key', 'takes_kernels']
+__all__ = ['attended_sum', 'depthwise_conv', 'is_recorded', 'laid_out_as', 'query_key', 'takes_kernels']
 
 
 def has_triton() -> bool:
@@ -27,6 +27,11 @@ def takes_kernels(x: Tensor) -> bool:
     """Return whether maps like ``x`` are worked on by the kernels; elsewhere, and in exports, by the plain forms."""
     exported = torch.compiler.is_exporting() or torch.jit.is_tracing()
     return HAS_TRITON and x.device.type == 'cuda' and not exported
+
+
+def is_recorded() -> bool:
+    """Return whether a graph is being made of what is computed, by torch.compile, torch.export or torch.jit.trace."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def laid_out_as(tensor: Tensor, result: Tensor) -> Tensor:

@@ -66,15 +66,7 @@ def _history_sum_backward(grad, scale, weights, values, to_values, sums, layout,
 
 def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None, weights: Tensor,
                 values: Sequence[Tensor]) -> Tensor:
-    """Return ``start + shift + scale sum_s weights[s] values[s]``.
-
-    Args:
-        start: maps (N, C, H, W), or None for zero.
-        scale: (C,), or None for one.
-        shift: (C,), or None for zero.
-        weights: (S, N, heads).
-        values: S maps (N, C, H, W).
-    """
+    """Return the sum of :func:`layeragg_mm.layers.history_sum.history_sum`, whose arguments these are."""
     launch = Launch(values[0])
     start, *values = launch.arranged(start, *values)
     dtypes = {value.dtype for value in (*values, start) if value is not None}
