@@ -10,8 +10,10 @@ def drawn(module: torch.nn.Module, dtype: torch.dtype, device: str = 'cpu') -> t
     torch.manual_seed(0)
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, 1. if parameter.ndim == 1 else 0., .3)
-    module.norm.running_mean.normal_()
-    module.norm.running_var.uniform_(.5, 2.)
+    for norm in module.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(.5, 2.)
     return module.to(device, dtype)
 
 

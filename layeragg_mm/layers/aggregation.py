@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .deformable import DeformableConv2d
 from .frozen_norm import ConvSequential, conv_norm
+from .relu_concat import relu_concat
 
 __all__ = ['BasicBlock', 'Bottleneck', 'IterativeAggregation', 'Root', 'Tree', 'UpAggregation',
            'bilinear_upsampling', 'conv2d']
@@ -58,11 +59,18 @@ class BasicBlock(nn.Module):
         self.bn2 = norm(out_channels)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
-        """Return the block's result; ``shortcut`` is ``x`` unless given (at the result's stride and channels)."""
+    def forward(self, x: Tensor, shortcut: Tensor | None = None, *, activate: bool = True) -> Tensor:
+        """Return the block's result, or what its last ReLU reads.
+
+        Args:
+            x: (N, in_channels, H, W).
+            shortcut: ``x`` unless given, at the result's stride and channels.
+            activate: whether the result passes the last ReLU.
+        """
         shortcut = x if shortcut is None else shortcut
         out = self.relu(conv_norm(self.bn1, self.conv1, x))
-        return self.relu(conv_norm(self.bn2, self.conv2, out).add_(shortcut))
+        out = conv_norm(self.bn2, self.conv2, out).add_(shortcut)
+        return self.relu(out) if activate else out
 
 
 class Bottleneck(nn.Module):
@@ -98,12 +106,19 @@ class Bottleneck(nn.Module):
         self.bn3 = norm(out_channels)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
-        """Return the block's result; ``shortcut`` is ``x`` unless given (at the result's stride and channels)."""
+    def forward(self, x: Tensor, shortcut: Tensor | None = None, *, activate: bool = True) -> Tensor:
+        """Return the block's result, or what its last ReLU reads.
+
+        Args:
+            x: (N, in_channels, H, W).
+            shortcut: ``x`` unless given, at the result's stride and channels.
+            activate: whether the result passes the last ReLU.
+        """
         shortcut = x if shortcut is None else shortcut
         out = self.relu(conv_norm(self.bn1, self.conv1, x))
         out = self.relu(conv_norm(self.bn2, self.conv2, out))
-        return self.relu(conv_norm(self.bn3, self.conv3, out).add_(shortcut))
+        out = conv_norm(self.bn3, self.conv3, out).add_(shortcut)
+        return self.relu(out) if activate else out
 
 
 class Root(nn.Module):
@@ -128,9 +143,17 @@ class Root(nn.Module):
         self.bn = norm(out_channels)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, *children: Tensor) -> Tensor:
-        x = conv_norm(self.bn, self.conv, torch.cat(children, 1))
-        return self.relu(x + children[0] if self.residual else x)
+    def forward(self, deepest: Tensor, *others: Tensor) -> Tensor:
+        """Return the node's result; of its children the deepest comes before its ReLU."""
+        return self._node(*relu_concat(deepest, *others))
+
+    def forward_literal(self, deepest: Tensor, *others: Tensor) -> Tensor:
+        deepest = deepest.relu()
+        return self._node(torch.cat([deepest, *others], 1), deepest)
+
+    def _node(self, children: Tensor, deepest: Tensor) -> Tensor:
+        x = conv_norm(self.bn, self.conv, children)
+        return self.relu(x + deepest if self.residual else x)
 
 
 class Tree(nn.Module):
@@ -216,8 +239,7 @@ class Tree(nn.Module):
 
     def _aggregate(self, x: Tensor, pooled: Tensor, children: tuple[Tensor, ...]) -> Tensor:
         x1 = self.tree1(x, self.project(pooled))
-        x2 = self.tree2(x1)
-        return self.root(x2, x1, *children)
+        return self.root(self.tree2(x1, activate=False), x1, *children)
 
 
 def bilinear_upsampling(channels: int, factor: int) -> nn.Module:

@@ -7,7 +7,7 @@ from packaging.version import Version
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ['attended_sum', 'depthwise_conv', 'is_recorded', 'laid_out_as', 'query_key', 'takes_kernels']
+__all__ = ['attended_sum', 'depthwise_conv', 'is_exported', 'is_recorded', 'laid_out_as', 'query_key', 'takes_kernels']
 
 
 def has_triton() -> bool:
@@ -25,8 +25,12 @@ if HAS_TRITON:
 
 def takes_kernels(x: Tensor) -> bool:
     """Return whether maps like ``x`` are worked on by the kernels; elsewhere, and in exports, by the plain forms."""
-    exported = torch.compiler.is_exporting() or torch.jit.is_tracing()
-    return HAS_TRITON and x.device.type == 'cuda' and not exported
+    return HAS_TRITON and x.device.type == 'cuda' and not is_exported()
+
+
+def is_exported() -> bool:
+    """Return whether torch.export or torch.jit.trace look on: of what they save every operator is to be torch's."""
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()
 
 
 def is_recorded() -> bool:

@@ -4,15 +4,21 @@ import itertools
 
 import pytest
 import torch
+import torch.nn.functional as F
 from forms import TOLERANCE, USES_OF_VALUES, assert_equal, drawn, in_float64, in_sequence, results, with_uses_of_values
+from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.testing import AotEagerAndRecordGraphs
+from torch._functorch.partitioners import min_cut_rematerialization_partition
+from torch._inductor.decomposition import select_decomp_table
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from layeragg_mm.analysis import use_literal_forms
+from layeragg_mm.analysis import kept_activations, use_literal_forms
 from layeragg_mm.backbones import MRLAResNet, RLAResNet
-from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention
+from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention, Root, Tree
+from layeragg_mm.layers.aggregation import BasicBlock, Bottleneck
 from layeragg_mm.layers.global_average import GlobalAverage
+from layeragg_mm.layers.relu_concat import relu_concat
 
 DEVICES = pytest.mark.parametrize('device', ['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu'])
 CASES = pytest.mark.parametrize('size', [(2, 3), (5, 7), (16, 12)])
@@ -200,6 +206,69 @@ def test_recurrent_stages(size, norm, style):
         return lambda x: model(x)[-1]
 
     assert_equal(results(last(fast), fast, [x]), results(last(literal), literal, [x]), torch.float64)
+
+
+@CASES
+@pytest.mark.parametrize('dtype', TOLERANCE)
+@pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
+@pytest.mark.parametrize('residual', [False, True])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+@DEVICES
+def test_a_node(size, dtype, frozen, residual, memory_format, device):
+    node = drawn(Root(3 * 8, 8, residual=residual), dtype, device).train(not frozen)
+    inputs = [torch.randn(3, 8, *size, dtype=dtype, device=device).to(memory_format=memory_format).requires_grad_()
+              for _ in range(3)]
+    ours = results(node, node, inputs)
+    literal = use_literal_forms(copy.deepcopy(node))
+    expected = results(literal, literal, inputs)
+    assert_equal(ours, expected, dtype, results(literal.double(), literal, in_float64(inputs)))
+
+
+@pytest.mark.parametrize('block', [BasicBlock, Bottleneck])
+@pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
+@pytest.mark.parametrize('residual', [False, True])
+@DEVICES
+def test_a_tree(block, frozen, residual, device):
+    tree = drawn(Tree(2, block, 4, 8, stride=2, level_root=True, residual_root=residual), torch.float64, device)
+    x = torch.randn(3, 4, 15, 14, dtype=torch.float64, device=device, requires_grad=True)
+    tree.train(not frozen)
+    literal = use_literal_forms(copy.deepcopy(tree))
+    assert_equal(results(tree, tree, [x]), results(literal, literal, [x]), torch.float64)
+
+
+@pytest.mark.parametrize('residual', [False, True])
+def test_a_compiled_tree(residual):
+    tree = drawn(Tree(2, BasicBlock, 4, 8, level_root=True, residual_root=residual), torch.float64)
+    x = torch.randn(2, 4, 5, 7, dtype=torch.float64, requires_grad=True)
+    ours = results(torch.compile(tree, fullgraph=True, backend='aot_eager', dynamic=False), tree, [x])
+    torch.compiler.reset()
+    assert_equal(ours, results(tree, tree, [x]), torch.float64)
+
+
+def test_what_a_node_reads_is_kept_once():
+    x, other = (torch.randn(2, channels, 5, 7, dtype=torch.float64, requires_grad=True) for channels in (3, 4))
+    for outputs in (slice(2), slice(1), slice(1, 2)):
+        torch.autograd.gradcheck(lambda *maps, outputs=outputs: relu_concat(*maps)[outputs], (x, other))
+        torch.autograd.gradgradcheck(lambda *maps, outputs=outputs: relu_concat(*maps)[outputs], (x, other))
+    assert kept_activations(lambda: relu_concat(2 * x, other)) == 2 * (3 + 4) * 5 * 7 * 8  # bytes
+
+
+def test_compiled_it_keeps_no_mask():
+    x, other = (torch.randn(2, channels, 5, 7, requires_grad=True) for channels in (3, 4))
+    kept = []
+
+    def record(graph, inputs):
+        kept.append([value.meta['val'].dtype for value in graph.graph.output_node().args[0]])
+        return graph.forward
+
+    backend = aot_autograd(fw_compiler=record, bw_compiler=lambda graph, inputs: graph.forward,
+                           decompositions=select_decomp_table(), partition_fn=min_cut_rematerialization_partition)
+    weight = torch.randn(2, 7, 1, 1, requires_grad=True)
+    node = torch.compile(lambda *maps: F.conv2d(relu_concat(*maps)[0], weight), backend=backend, fullgraph=True)
+    out = node(x, other)
+    torch.compiler.reset()
+    out.sum().backward()
+    assert kept and set(kept[0]) == {torch.float32}
 
 
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
