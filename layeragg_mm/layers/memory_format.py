@@ -6,7 +6,7 @@ from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
 from torch import Tensor, nn
 
 from .frozen_norm import affines_at_once
-from .operators import is_recorded
+from .operators import is_exported
 
 __all__ = ['ChannelsLastMixin', 'reads_channels_last', 'to_contiguous']
 
@@ -43,7 +43,7 @@ def reads_channels_last(module: nn.Module) -> bool:
 
 def to_contiguous(x: Tensor) -> Tensor:
     """Return a channels_last map (N, C, H, W) as contiguous; gradients go back as channels_last."""
-    return x.contiguous() if is_recorded() or x.device.type != 'cpu' else _ToContiguous.apply(x)
+    return x.contiguous() if is_exported() or x.device.type != 'cpu' else _ToContiguous.apply(x)
 
 
 class _ToContiguous(torch.autograd.Function):
@@ -51,6 +51,8 @@ class _ToContiguous(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
+        if torch.compiler.is_compiling():  # inductor has its own way
+            return x.contiguous()
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
         for source, target in zip(x.flatten(2).split(TILE, 2), out.flatten(2).split(TILE, 2)):
             target.copy_(source)

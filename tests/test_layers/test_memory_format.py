@@ -18,6 +18,17 @@ def test_to_contiguous(size):
     assert torch.autograd.gradcheck(to_contiguous, torch.randn(1, 2, 3, 4, dtype=torch.float64, requires_grad=True))
 
 
+@pytest.mark.parametrize('compiled', [False, True])
+def test_gradients_go_back_as_channels_last(compiled):
+    x = torch.randn(2, 3, 5, 7).contiguous(memory_format=torch.channels_last).requires_grad_()
+    out = (torch.compile(to_contiguous, fullgraph=True, backend='aot_eager') if compiled else to_contiguous)(x)
+    torch.compiler.reset()
+    weight = torch.randn_like(out)
+    grad, = torch.autograd.grad(out, x, weight)
+    assert out.is_contiguous() and weight.is_contiguous() and torch.equal(grad, weight)
+    assert grad.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize('name', ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'])
 def test_layout_is_chosen_inside(name, monkeypatch):
     model = MODELS.build(VARIANTS[name]).eval()
