@@ -148,6 +148,7 @@ class Root(nn.Module):
         return self._node(*relu_concat(deepest, *others))
 
     def forward_literal(self, deepest: Tensor, *others: Tensor) -> Tensor:
+        """The same; the ReLU keeps its result beside the concatenation."""
         deepest = deepest.relu()
         return self._node(torch.cat([deepest, *others], 1), deepest)
 

@@ -28,6 +28,7 @@ def _relu_concat(x: Tensor, others: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]
 
 
 class _ReLUConcat(torch.autograd.Function):
+    """Where the ReLU was positive, its gradient asks the concatenation."""
 
     @staticmethod
     def forward(ctx, x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
