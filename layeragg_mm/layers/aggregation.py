@@ -124,10 +124,12 @@ class Bottleneck(nn.Module):
 class Root(nn.Module):
     """The aggregation node of a tree: ``relu(norm(conv1x1(concat(children))) [+ children[0]])`` (equation 3).
 
+    The first child, the deepest, comes before its last ReLU, which is applied here (:func:`relu_concat`).
+
     Args:
         in_channels: channels of all children together.
         out_channels: channels of the result.
-        residual: add the first child, the deepest (the paper's residual connection in nodes, for its largest networks).
+        residual: add the first child (the paper's residual connection in nodes, for its largest networks).
         norm: makes the norm layer for a number of channels.
     """
 
@@ -144,17 +146,18 @@ class Root(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, deepest: Tensor, *others: Tensor) -> Tensor:
-        """Return the node's result; of its children the deepest comes before its ReLU."""
-        return self._node(*relu_concat(deepest, *others))
+        children, deepest = relu_concat(deepest, *others)
+        deepest = deepest if self.residual else None  # let go of a map that nothing reads
+        return self._node(children, deepest)
 
     def forward_literal(self, deepest: Tensor, *others: Tensor) -> Tensor:
         """The same; the ReLU keeps its result beside the concatenation."""
-        deepest = deepest.relu()
-        return self._node(torch.cat([deepest, *others], 1), deepest)
+        deepest = self.relu(deepest)
+        return self._node(torch.cat([deepest, *others], 1), deepest if self.residual else None)
 
-    def _node(self, children: Tensor, deepest: Tensor) -> Tensor:
+    def _node(self, children: Tensor, residual: Tensor | None) -> Tensor:
         x = conv_norm(self.bn, self.conv, children)
-        return self.relu(x + deepest if self.residual else x)
+        return self.relu(x if residual is None else x + residual)
 
 
 class Tree(nn.Module):
@@ -174,7 +177,7 @@ class Tree(nn.Module):
 
     Args:
         depth: n.
-        block: makes a block, as :class:`BasicBlock`.
+        block: makes a block, as :class:`BasicBlock`, whose last ReLU can be left to the root (``activate=False``).
         in_channels: channels of ``x``.
         out_channels: channels of the result.
         stride: of the tree.

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import operators
+from .recording import is_recorded
 
 __all__ = ['history_sum', 'per_channel']
 
@@ -31,7 +32,7 @@ def history_sum(start: Tensor | None, scale: Tensor | None, shift: Tensor | None
         weights: (S, N, heads).
         values: S maps (N, C, H, W).
     """
-    if operators.is_recorded():  # a graph has torch's operators, which inductor joins
+    if is_recorded():  # a graph has torch's operators, which inductor joins
         return plain_sum(start, scale, shift, weights, values), *values
     return HistorySum.apply(start, scale, shift, weights, *values)
 

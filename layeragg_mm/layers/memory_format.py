@@ -6,7 +6,7 @@ from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
 from torch import Tensor, nn
 
 from .frozen_norm import affines_at_once
-from .operators import is_exported
+from .recording import is_exported
 
 __all__ = ['ChannelsLastMixin', 'reads_channels_last', 'to_contiguous']
 

@@ -7,7 +7,9 @@ from packaging.version import Version
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ['attended_sum', 'depthwise_conv', 'is_exported', 'is_recorded', 'laid_out_as', 'query_key', 'takes_kernels']
+from .recording import is_exported
+
+__all__ = ['attended_sum', 'depthwise_conv', 'laid_out_as', 'query_key', 'takes_kernels']
 
 
 def has_triton() -> bool:
@@ -26,16 +28,6 @@ if HAS_TRITON:
 def takes_kernels(x: Tensor) -> bool:
     """Return whether maps like ``x`` are worked on by the kernels; elsewhere, and in exports, by the plain forms."""
     return HAS_TRITON and x.device.type == 'cuda' and not is_exported()
-
-
-def is_exported() -> bool:
-    """Return whether torch.export or torch.jit.trace look on: of what they save every operator is to be torch's."""
-    return torch.compiler.is_exporting() or torch.jit.is_tracing()
-
-
-def is_recorded() -> bool:
-    """Return whether a graph is being made of what is computed, by torch.compile, torch.export or torch.jit.trace."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def laid_out_as(tensor: Tensor, result: Tensor) -> Tensor:

@@ -2,41 +2,49 @@
 import torch
 from torch import Tensor
 
-from .operators import is_exported
+from .recording import is_exported
 
 __all__ = ['relu_concat']
 
 
 def relu_concat(x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``concat(relu(x), *others)`` along the channels, and ``relu(x)``.
+    """Return ``concat(relu(x), *others)`` along the channels, for a convolution to read, and ``relu(x)``.
 
-    A ReLU keeps its result to know where it was positive. Where nothing else reads that map, the concatenation, which
-    the next convolution keeps, has all that is needed; torch.compile would keep a mask, and write it slowly.
+    A ReLU keeps its result to know where it was positive. If nothing else keeps that map, the concatenation, which the
+    convolution keeps, has all that is needed; torch.compile would keep a mask, and write it slowly.
 
     Args:
-        x: maps (N, C, H, W).
+        x: maps (N, C, H, W), which may be written over.
         others: maps (N, C_i, H, W).
     """
-    if x.requires_grad and torch.is_grad_enabled() and not is_exported():
+    if x.requires_grad and torch.is_grad_enabled() and not is_exported() and _is_read_as_it_is(x, *others):
         return _ReLUConcat.apply(x, *others)
-    return _relu_concat(x, others)
-
-
-def _relu_concat(x: Tensor, others: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    x = x.relu()
+    x = x.relu_()
     return torch.cat([x, *others], 1), x
+
+
+def _is_read_as_it_is(*maps: Tensor) -> bool:
+    """Return whether a convolution reads the concatenation itself: autocast may give it, to keep, a smaller copy."""
+    device = maps[0].device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else maps[0].dtype
+    return all(x.dtype == dtype for x in maps)
 
 
 class _ReLUConcat(torch.autograd.Function):
     """Where the ReLU was positive, its gradient asks the concatenation."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
-        out, x = _relu_concat(x, others)
-        ctx.save_for_backward(out)
+    def forward(x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+        x = x.relu()
+        return torch.cat([x, *others], 1), x
+
+    @staticmethod
+    def setup_context(ctx, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.save_for_backward(output[0])
         ctx.set_materialize_grads(False)
-        ctx.channels = [x.shape[1], *(other.shape[1] for other in others)]
-        return out, x
+        ctx.channels = [x.shape[1] for x in inputs]
 
     @staticmethod
     def backward(ctx, grad: Tensor | None, to_relu: Tensor | None) -> tuple[Tensor | None, ...]:

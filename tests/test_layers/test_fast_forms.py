@@ -218,10 +218,13 @@ def test_a_node(size, dtype, frozen, residual, memory_format, device):
     node = drawn(Root(3 * 8, 8, residual=residual), dtype, device).train(not frozen)
     inputs = [torch.randn(3, 8, *size, dtype=dtype, device=device).to(memory_format=memory_format).requires_grad_()
               for _ in range(3)]
-    ours = results(node, node, inputs)
     literal = use_literal_forms(copy.deepcopy(node))
-    expected = results(literal, literal, inputs)
-    assert_equal(ours, expected, dtype, results(literal.double(), literal, in_float64(inputs)))
+
+    def of_a_sum(node):  # which may be written to
+        return lambda x, *others: node(x + 0, *others)
+
+    ours, expected = (results(of_a_sum(each), each, inputs) for each in (node, literal))
+    assert_equal(ours, expected, dtype, results(of_a_sum(literal.double()), literal, in_float64(inputs)))
 
 
 @pytest.mark.parametrize('block', [BasicBlock, Bottleneck])
@@ -245,15 +248,39 @@ def test_a_compiled_tree(residual):
     assert_equal(ours, results(tree, tree, [x]), torch.float64)
 
 
-def test_what_a_node_reads_is_kept_once():
+def test_a_tree_transforms_and_its_trace_can_be_saved(tmp_path):
+    tree = drawn(Tree(2, BasicBlock, 4, 8, level_root=True), torch.float64).eval()
+    x = torch.randn(2, 4, 5, 7, dtype=torch.float64, requires_grad=True)
+    expected, grad = results(tree, torch.nn.Module(), [x])
+    ours = torch.func.grad(lambda x: (tree(x) * torch.linspace(-1, 1, expected.numel()).view_as(expected)).sum())(x)
+    torch.testing.assert_close(ours, grad)
+    torch.jit.save(torch.jit.trace(tree, x), tmp_path / 'tree.pt')
+    torch.testing.assert_close(results(torch.jit.load(tmp_path / 'tree.pt'), torch.nn.Module(), [x]), [expected, grad])
+
+
+def test_gradients_of_a_relu_and_concatenation():
     x, other = (torch.randn(2, channels, 5, 7, dtype=torch.float64, requires_grad=True) for channels in (3, 4))
     for outputs in (slice(2), slice(1), slice(1, 2)):
         torch.autograd.gradcheck(lambda *maps, outputs=outputs: relu_concat(*maps)[outputs], (x, other))
         torch.autograd.gradgradcheck(lambda *maps, outputs=outputs: relu_concat(*maps)[outputs], (x, other))
-    assert kept_activations(lambda: relu_concat(2 * x, other)) == 2 * (3 + 4) * 5 * 7 * 8  # bytes
 
 
-def test_compiled_it_keeps_no_mask():
+def test_what_a_node_reads_is_kept_once():
+    weight = torch.randn(2, 7, 1, 1, requires_grad=True)
+    x, other = (torch.randn(2, channels, 5, 7, requires_grad=True) for channels in (3, 4))
+
+    def node(x, other):
+        return F.conv2d(relu_concat(x, other)[0], weight)
+
+    concatenation, size_of_float = 2 * (3 + 4) * 5 * 7, 4
+    assert kept_activations(lambda: node(2 * x, other)) == (concatenation + weight.numel()) * size_of_float
+    with torch.autocast('cpu', torch.bfloat16):  # the convolution keeps smaller copies
+        relu = 2 * 3 * 5 * 7
+        assert kept_activations(lambda: node(2 * x, other)) == (
+            relu * size_of_float + (concatenation + weight.numel()) * size_of_float // 2)
+
+
+def test_a_compiled_node_keeps_no_mask():
     x, other = (torch.randn(2, channels, 5, 7, requires_grad=True) for channels in (3, 4))
     kept = []
 
