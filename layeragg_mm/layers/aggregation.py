@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .deformable import DeformableConv2d
 from .frozen_norm import ConvSequential, conv_norm
-from .relu_concat import relu_concat
+from .relu_concat import relu_concat, relu_concat_literal
 
 __all__ = ['BasicBlock', 'Bottleneck', 'IterativeAggregation', 'Root', 'Tree', 'UpAggregation',
            'bilinear_upsampling', 'conv2d']
@@ -107,13 +107,7 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None, *, activate: bool = True) -> Tensor:
-        """Return the block's result, or what its last ReLU reads.
-
-        Args:
-            x: (N, in_channels, H, W).
-            shortcut: ``x`` unless given, at the result's stride and channels.
-            activate: whether the result passes the last ReLU.
-        """
+        """See :meth:`BasicBlock.forward`."""
         shortcut = x if shortcut is None else shortcut
         out = self.relu(conv_norm(self.bn1, self.conv1, x))
         out = self.relu(conv_norm(self.bn2, self.conv2, out))
@@ -133,6 +127,8 @@ class Root(nn.Module):
         norm: makes the norm layer for a number of channels.
     """
 
+    concat, concat_literal = staticmethod(relu_concat), staticmethod(relu_concat_literal)
+
     def __init__(self,
                  in_channels: int,
                  out_channels: int,
@@ -146,18 +142,11 @@ class Root(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, deepest: Tensor, *others: Tensor) -> Tensor:
-        children, deepest = relu_concat(deepest, *others)
-        deepest = deepest if self.residual else None  # let go of a map that nothing reads
-        return self._node(children, deepest)
-
-    def forward_literal(self, deepest: Tensor, *others: Tensor) -> Tensor:
-        """The same; the ReLU keeps its result beside the concatenation."""
-        deepest = self.relu(deepest)
-        return self._node(torch.cat([deepest, *others], 1), deepest if self.residual else None)
-
-    def _node(self, children: Tensor, residual: Tensor | None) -> Tensor:
+        children, deepest = self.concat(deepest, *others)
+        if not self.residual:
+            deepest = None  # let go of a map that nothing reads
         x = conv_norm(self.bn, self.conv, children)
-        return self.relu(x if residual is None else x + residual)
+        return self.relu(x if deepest is None else x + deepest)
 
 
 class Tree(nn.Module):

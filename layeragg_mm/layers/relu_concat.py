@@ -4,7 +4,7 @@ from torch import Tensor
 
 from .recording import is_exported
 
-__all__ = ['relu_concat']
+__all__ = ['relu_concat', 'relu_concat_literal']
 
 
 def relu_concat(x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
@@ -19,6 +19,11 @@ def relu_concat(x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
     """
     if x.requires_grad and torch.is_grad_enabled() and not is_exported() and _is_read_as_it_is(x, *others):
         return _ReLUConcat.apply(x, *others)
+    return relu_concat_literal(x, *others)
+
+
+def relu_concat_literal(x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+    """The same, in torch's operators; the ReLU keeps its result beside the concatenation."""
     x = x.relu_()
     return torch.cat([x, *others], 1), x
 
