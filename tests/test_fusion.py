@@ -68,6 +68,19 @@ def test_every_variant(name):
     check(build(VARIANTS[name]), torch.randn(2, 3, 33, 47))
 
 
+@pytest.mark.parametrize('name', ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'])
+def test_compiles_without_a_graph_break_and_exports(name, tmp_path):
+    model = fuse(build(VARIANTS[name])).double()  # what is compiled sums in another order
+    x = torch.randn(2, 3, 64, 64).double()
+    with torch.no_grad():
+        expected = model(x)
+        assert_equal(torch.compile(model, fullgraph=True, backend='eager')(x), expected, relative=1e-12)
+        assert_equal(torch.export.export(model, (x,)).module()(x), expected, relative=1e-12)
+        torch.jit.save(torch.jit.trace(model, x, check_trace=False), tmp_path / 'model.pt')
+        assert_equal(torch.jit.load(tmp_path / 'model.pt')(x), expected, relative=1e-12)
+    torch.compiler.reset()
+
+
 @pytest.mark.parametrize('cfg', [
     dict(type='mmdet.ResNet', conv_cfg=dict(type='ConvWS'), norm_cfg=dict(type='GN', num_groups=2), base_channels=8),
     dict(type='RLAResNet', conv_cfg=dict(type='ConvWS'), norm_cfg=dict(type='BN'), base_channels=8),

@@ -140,7 +140,7 @@ def enter(args: argparse.Namespace, depth: int | None) -> list[Entrant]:
         called = title(name, depth)
         entrants.append(Entrant(called, build(name), fused=args.fuse))
         if args.compile:
-            entrants.append(Entrant(f'{called}, compiled', build(name), compiled=True))
+            entrants.append(Entrant(f'{called}, compiled', build(name), fused=args.fuse, compiled=True))
         if args.literal and name in args.names:
             entrants.append(Entrant(f'{called}, literal', use_literal_forms(build(name))))
     return entrants

@@ -65,13 +65,23 @@ class Entrant:
         name: what it is called in the results.
         model: the network.
         fused: time its inference after :func:`layeragg_mm.fuse` too.
-        compiled: run it, or a detector's backbone, through torch.compile.
+        compiled: run it, or a detector's backbone, through torch.compile, fused or not.
     """
 
     name: str
     model: nn.Module
     fused: bool = False
     compiled: bool = False
+
+    def fuse(self, setting: Setting) -> Workload:
+        """Return the work of the fused network, which is another one; the network must be in evaluation mode."""
+        return self.compile(Workload(fuse(self.model), setting))
+
+    def compile(self, workload: Workload) -> Workload:
+        """Return ``workload``, compiled if the entrant is."""
+        if self.compiled:
+            getattr(workload.model, 'backbone', workload.model).compile()
+        return workload
 
 
 def compare(entrants: Sequence[Entrant],
@@ -93,10 +103,12 @@ def compare(entrants: Sequence[Entrant],
         track: wraps the steps, ``track(steps, description)``, to show progress.
     """
     _keep_freed_memory()
+    if any(entrant.compiled for entrant in entrants):
+        _let_compile(len(KINDS) * len(entrants))
     workloads = [Workload(entrant.model, setting) for entrant in entrants]
     for entrant in entrants:
         entrant.model.eval()  # a statement of its own: MMDetection's ResNet returns nothing here
-    fused = [Workload(fuse(entrant.model), setting) if entrant.fused else None for entrant in entrants]
+    fused = [entrant.fuse(setting) if entrant.fused else None for entrant in entrants]
     costs = [_count(entrant, workload) for entrant, workload in track(list(zip(entrants, workloads)), 'counting')]
     steps = [(index, kind) for first in range(WARM_UP + rounds) for kind in KINDS
              for index in np.roll(range(len(entrants)), -first).tolist() if kind != 'fused inference' or fused[index]]
@@ -128,10 +140,19 @@ def _keep_freed_memory() -> None:
             libc.mallopt(mmap_max, 0)
 
 
+def _let_compile(graphs: int) -> None:
+    """Let torch.compile make so many graphs of one forward, whose code networks share.
+
+    Beyond eight it would run them eagerly, and only log that. Of images of another size before, it would conclude that
+    sizes vary.
+    """
+    torch.compiler.reset()
+    torch._dynamo.config.recompile_limit = max(graphs, torch._dynamo.config.recompile_limit)
+
+
 def _count(entrant: Entrant, workload: Workload) -> Cost:
     parameters, flops = complexity(workload.model, workload.setting.size, workload.samples and workload.samples[:1])
-    if entrant.compiled:
-        getattr(workload.model, 'backbone', workload.model).compile()
+    entrant.compile(workload)
     workload.model.train()
     return Cost(entrant.name, parameters, flops, kept_activations(workload.forward), _peak_memory(workload))
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from ..fusion import fuse
 from .benchmark import WARM_UP, Entrant
 from .workload import Setting, Workload
 
@@ -25,7 +24,7 @@ def operator_times(entrants: Sequence[Entrant],
     """
     for entrant in entrants:
         entrant.model.eval()  # a statement of its own: MMDetection's ResNet returns nothing here
-    workloads = [Workload(fuse(entrant.model) if entrant.fused else entrant.model, setting) for entrant in entrants]
+    workloads = [entrant.fuse(setting) if entrant.fused else Workload(entrant.model, setting) for entrant in entrants]
     times = [Counter() for _ in entrants]
     gpu = setting.device.type == 'cuda'
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]

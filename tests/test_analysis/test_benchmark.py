@@ -1,6 +1,7 @@
 """What networks cost: exact where it is counted, paired where it is timed, and refused where it makes no sense."""
 import json
 import time
+from functools import partialmethod
 
 import pytest
 import torch
@@ -82,6 +83,26 @@ def test_networks_take_turns():
     assert [training for _, training in order] == 4 * [True, True, True, False, False, False]
     assert all(len(seconds) == 2 and min(seconds) > 0 for cost in costs for seconds in cost.seconds.values())
     assert all(parameter.grad is None for model in models for parameter in model.parameters())
+
+
+class CompiledConv(torch.nn.Conv2d):
+    """Notes when it is run eagerly after it was compiled."""
+
+    def forward(self, x):
+        if not torch.compiler.is_compiling() and self._compiled_call_impl is not None:
+            self.eager_steps.append(self)
+        return super().forward(x)
+
+
+def test_what_is_said_to_be_compiled_is_not_run_eagerly(monkeypatch):
+    monkeypatch.setattr(torch.nn.Module, 'compile', partialmethod(torch.nn.Module.compile, backend='eager'))
+    monkeypatch.setattr(CompiledConv, 'eager_steps', [], raising=False)
+    monkeypatch.setattr(torch._dynamo.config, 'recompile_limit', 8)  # puts it back
+    for side in (33, 34):
+        entrants = [Entrant(str(i), CompiledConv(3, i, 3), fused=True, compiled=True) for i in range(1, 5)]
+        costs = compare(entrants, Setting(CPU, (side, side), 1), rounds=1)  # 12 graphs
+        assert all('fused inference' in cost.seconds for cost in costs)
+    assert not CompiledConv.eager_steps
 
 
 @pytest.mark.parametrize('limit', [0, 1, 2, 15, 16, 17, 40])
