@@ -62,7 +62,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--compile', action='store_true', help='one more row for each network: through torch.compile')
     parser.add_argument('--literal', action='store_true', help='one more row for each network: in its published form')
     parser.add_argument('--fuse', action='store_true', help='one more column: inference after layeragg_mm.fuse, '
-                        'relative to the baseline\'s inference without')
+                        'of a compiled row compiled too, relative to the baseline\'s inference without')
     parser.add_argument('--profile', action='store_true', help='one more table: the milliseconds of an inference, with '
                         '--fuse of the fused network, by operator')
     parser.add_argument('--largest-batch', action='store_true', help='one more column: the largest batch that a GPU\'s '

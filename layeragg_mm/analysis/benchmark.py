@@ -17,6 +17,7 @@ __all__ = ['Cost', 'Entrant', 'compare']
 
 KINDS = ('training step', 'inference', 'fused inference')  # what is timed
 WARM_UP = 2  # rounds that do not count
+GRAPHS = 4  # of a compiled network: training, inference, and both for batches of any size
 
 
 @dataclass
@@ -78,8 +79,13 @@ class Entrant:
         return self.compile(Workload(fuse(self.model), setting))
 
     def compile(self, workload: Workload) -> Workload:
-        """Return ``workload``, compiled if the entrant is."""
+        """Return ``workload``, compiled if the entrant is.
+
+        Networks share the code of their forward, and of one code torch.compile makes eight graphs by default; what
+        comes then it runs eagerly, and only logs that. So each network that is compiled raises this limit, for good.
+        """
         if self.compiled:
+            torch._dynamo.config.recompile_limit += GRAPHS
             getattr(workload.model, 'backbone', workload.model).compile()
         return workload
 
@@ -93,7 +99,8 @@ def compare(entrants: Sequence[Entrant],
     """Measure what networks cost, in turns, so that whatever else the machine does falls on all of them alike.
 
     In each round every network takes a training step, then every network predicts, then every fused one; who begins
-    changes from round to round. From here on the process keeps memory that is freed.
+    changes from round to round. From here on the process keeps memory that is freed; where networks are compiled, it
+    forgets what it compiled before.
 
     Args:
         entrants: the networks; in the order of the results.
@@ -104,7 +111,7 @@ def compare(entrants: Sequence[Entrant],
     """
     _keep_freed_memory()
     if any(entrant.compiled for entrant in entrants):
-        _let_compile(len(KINDS) * len(entrants))
+        torch.compiler.reset()  # after images of another size it would compile for sizes that vary
     workloads = [Workload(entrant.model, setting) for entrant in entrants]
     for entrant in entrants:
         entrant.model.eval()  # a statement of its own: MMDetection's ResNet returns nothing here
@@ -138,16 +145,6 @@ def _keep_freed_memory() -> None:
         if hasattr(libc, 'mallopt'):  # not every Linux has glibc
             libc.mallopt(trim_threshold, 2**31 - 1)
             libc.mallopt(mmap_max, 0)
-
-
-def _let_compile(graphs: int) -> None:
-    """Let torch.compile make so many graphs of one forward, whose code networks share.
-
-    Beyond eight it would run them eagerly, and only log that. Of images of another size before, it would conclude that
-    sizes vary.
-    """
-    torch.compiler.reset()
-    torch._dynamo.config.recompile_limit = max(graphs, torch._dynamo.config.recompile_limit)
 
 
 def _count(entrant: Entrant, workload: Workload) -> Cost:

@@ -24,7 +24,8 @@ def operator_times(entrants: Sequence[Entrant],
     """
     for entrant in entrants:
         entrant.model.eval()  # a statement of its own: MMDetection's ResNet returns nothing here
-    workloads = [entrant.fuse(setting) if entrant.fused else Workload(entrant.model, setting) for entrant in entrants]
+    workloads = [entrant.fuse(setting) if entrant.fused else entrant.compile(Workload(entrant.model, setting))
+                 for entrant in entrants]
     times = [Counter() for _ in entrants]
     gpu = setting.device.type == 'cuda'
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]

@@ -85,6 +85,21 @@ def test_networks_take_turns():
     assert all(parameter.grad is None for model in models for parameter in model.parameters())
 
 
+@pytest.fixture
+def graphs(monkeypatch):
+    """The graphs that torch.compile makes, which are run as they are."""
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch.nn.Module, 'compile', partialmethod(torch.nn.Module.compile, backend=backend))
+    monkeypatch.setattr(torch._dynamo.config, 'recompile_limit', 8)  # puts it back
+    yield graphs
+    torch.compiler.reset()
+
+
 class CompiledConv(torch.nn.Conv2d):
     """Notes when it is run eagerly after it was compiled."""
 
@@ -94,15 +109,26 @@ class CompiledConv(torch.nn.Conv2d):
         return super().forward(x)
 
 
-def test_what_is_said_to_be_compiled_is_not_run_eagerly(monkeypatch):
-    monkeypatch.setattr(torch.nn.Module, 'compile', partialmethod(torch.nn.Module.compile, backend='eager'))
+def test_what_is_said_to_be_compiled_is_not_run_eagerly(graphs, monkeypatch):
     monkeypatch.setattr(CompiledConv, 'eager_steps', [], raising=False)
-    monkeypatch.setattr(torch._dynamo.config, 'recompile_limit', 8)  # puts it back
     for side in (33, 34):
+        setting = Setting(CPU, (side, side), 1)
         entrants = [Entrant(str(i), CompiledConv(3, i, 3), fused=True, compiled=True) for i in range(1, 5)]
-        costs = compare(entrants, Setting(CPU, (side, side), 1), rounds=1)  # 12 graphs
-        assert all('fused inference' in cost.seconds for cost in costs)
+        compare(entrants, setting, rounds=1)
+        assert len(graphs) == 3 * 4  # training, inference, fused inference of each
+        operator_times([Entrant('plain', CompiledConv(3, 5, 3), compiled=True)], setting)
+        assert len(graphs) == 3 * 4 + 1
+        graphs.clear()
     assert not CompiledConv.eager_steps
+
+
+def test_the_tool_compiles_fused_networks_too(graphs, run, tmp_path):
+    assert run('benchmark', 'dla46_c', '--baseline', 'dla46_c', '--size', 33, 33, '--batch', 1, '--rounds', 1,
+               '--compile', '--fuse', '--json', tmp_path / 'costs.json') == 0
+    rows, = json.loads((tmp_path / 'costs.json').read_text())['comparisons'].values()
+    assert [row['name'] for row in rows] == ['dla46_c', 'dla46_c, compiled']
+    assert all('fused inference' in row['seconds'] for row in rows)
+    assert len(graphs) >= 3  # of a fused network the copies to other layouts are graphs too
 
 
 @pytest.mark.parametrize('limit', [0, 1, 2, 15, 16, 17, 40])
