@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from graphs import check_graphs
 from mmengine.registry import MODELS
 
 from layeragg_mm.backbones.variants import VARIANTS
@@ -112,23 +113,8 @@ def test_copies_compute_the_same(name):
 
 
 @every_variant
-def test_its_trace_can_be_saved(name, tmp_path):
-    model = build(name).eval().double()  # what is traced sums in another order
-    x = images(1, 3, 64, 64).double()
-    with torch.no_grad():
-        torch.jit.save(torch.jit.trace(model, x, check_trace=False), tmp_path / 'model.pt')
-        assert_equal(torch.jit.load(tmp_path / 'model.pt')(x), model(x), relative=1e-12)
-
-
-@every_variant
-def test_compiles_without_a_graph_break_and_exports(name):
-    model = build(name).eval().double()  # what is compiled sums in another order
-    x = images(1, 3, 64, 64).double()
-    with torch.no_grad():
-        expected = model(x)
-        assert_equal(torch.compile(model, fullgraph=True, backend='eager')(x), expected, relative=1e-12)
-        assert_equal(torch.export.export(model, (x,)).module()(x), expected, relative=1e-12)
-    torch.compiler.reset()
+def test_compiles_without_a_graph_break_exports_and_traces(name, tmp_path):
+    check_graphs(build(name).eval(), images(1, 3, 64, 64), tmp_path)
 
 
 @every_variant
