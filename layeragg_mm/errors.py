@@ -1,8 +1,10 @@
-"""What a user is told: the error of an input, the error of a run, and how the tools report them."""
+"""What a user is told: the error of an input, the error of a run, how the tools report them, and their common check."""
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
-__all__ = ['InputError', 'RunError', 'run_tool']
+__all__ = ['InputError', 'RunError', 'check_output', 'run_tool']
 
 
 class InputError(ValueError):
@@ -31,6 +33,20 @@ class RunError(RuntimeError):
         super().__init__(f'{what}\n{remedy}')
         self.what = what
         self.remedy = remedy
+
+
+def check_output(path: str | Path, inputs: Iterable[str | Path], *, folder: bool = False,
+                 option: str = '--out') -> None:
+    """Raise an :class:`InputError` unless ``path``, of an option, can be written and is none of the ``inputs``."""
+    path = Path(path)
+    existing = next(part for part in (path, *path.absolute().parents) if part.exists())
+    if existing.is_dir() != (folder or existing != path):
+        raise InputError(f'{option} {path}: {existing} is {"a folder" if existing.is_dir() else "no folder"}',
+                         f'Name a {"folder" if folder else "file"}.')
+    if not os.access(existing, os.W_OK):
+        raise InputError(f'{option} {path}: no permission to write to {existing}', 'Name another place.')
+    if any(path.resolve() == Path(other).resolve() for other in inputs):
+        raise InputError(f'{option} {path} would overwrite what is evaluated', 'Name another file.')
 
 
 def run_tool(main: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
 from layeragg_mm.engine import join_processes_without_gpu, protect_training
-from layeragg_mm.engine.killing import PROCESSES
+from layeragg_mm.engine.process_server import PROCESSES
 
 NUMBERS = itertools.count()  # mmengine tells runs of one second apart by their names only
 

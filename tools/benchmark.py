@@ -32,8 +32,7 @@ from layeragg_mm.analysis import (
     use_literal_forms,
     write_costs,
 )
-from layeragg_mm.errors import InputError, run_tool
-from layeragg_mm.evaluation import check_output
+from layeragg_mm.errors import InputError, check_output, run_tool
 from layeragg_mm.visualization import save_cost_chart
 
 

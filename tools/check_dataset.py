@@ -15,14 +15,13 @@ from rich.progress import track
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.datasets.anchors import find_anchors, measure
 from layeragg_mm.datasets.annotations import load_training_annotations
-from layeragg_mm.datasets.images import traits_of
-from layeragg_mm.datasets.report import anchor_summary, anchor_table, class_table, ignored_table, survey_summary
+from layeragg_mm.datasets.checks import check_data, check_image, check_objects, images_of, is_plain_coco, leaves, spread
+from layeragg_mm.datasets.image_formats import traits_of
 from layeragg_mm.datasets.survey import survey
+from layeragg_mm.datasets.survey_tables import anchor_summary, anchor_table, class_table, ignored_table, survey_summary
+from layeragg_mm.engine.checks import check_evaluators
 from layeragg_mm.engine.config import add_reading_arguments, read_config
-from layeragg_mm.engine.data import check_data, check_image, check_objects, images_of, is_plain_coco, leaves, spread
-from layeragg_mm.engine.door import check_evaluators
-from layeragg_mm.errors import InputError, run_tool
-from layeragg_mm.evaluation import check_output
+from layeragg_mm.errors import InputError, check_output, run_tool
 from layeragg_mm.visualization import Scene, load_labelled, save_sheet
 
 SHEET_IMAGES = 12

@@ -8,13 +8,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from layeragg_mm.errors import InputError, run_tool
+from layeragg_mm.errors import InputError, check_output, run_tool
 from layeragg_mm.evaluation import (
     FEWEST_IMAGES,
     GAIN_METRICS,
     IOU_TYPES,
     Matches,
-    check_output,
     choose_iou_types,
     gain_table,
     load_annotations,

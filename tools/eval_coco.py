@@ -7,11 +7,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from layeragg_mm.errors import run_tool
+from layeragg_mm.errors import check_output, run_tool
 from layeragg_mm.evaluation import (
     IOU_TYPES,
     backend,
-    check_output,
     choose_iou_types,
     class_table,
     evaluate,

@@ -14,7 +14,7 @@ from rich.table import Table
 
 import layeragg_mm
 from layeragg_mm.datasets import make_digit_scenes
-from layeragg_mm.engine.killing import kill_runs
+from layeragg_mm.engine.kill_test import kill_runs
 from layeragg_mm.errors import run_tool
 
 CONFIG = Path(layeragg_mm.__file__).parent / '.mim/configs/fcos_mrla_tiny_digits.py'

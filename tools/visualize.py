@@ -11,11 +11,10 @@ from mmengine.logging import MMLogger
 from rich.progress import track
 
 import layeragg_mm  # noqa: F401  (registers)
+from layeragg_mm.datasets.checks import check_data, images_of, spread
 from layeragg_mm.engine.config import add_reading_arguments, read_config
-from layeragg_mm.engine.data import check_data, images_of, spread
 from layeragg_mm.engine.inference import classes_of, load_model, predict
-from layeragg_mm.errors import InputError, run_tool
-from layeragg_mm.evaluation import check_output
+from layeragg_mm.errors import InputError, check_output, run_tool
 from layeragg_mm.visualization import (
     Scene,
     load_labelled,

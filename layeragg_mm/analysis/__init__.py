@@ -1,9 +1,9 @@
 """What a network costs: parameters, multiply-adds, memory and time."""
 from .benchmark import Cost, Entrant, compare
 from .complexity import complexity, kept_activations
+from .cost_tables import cost_table, operator_table, write_costs
 from .networks import BASELINES, at_depth, build_backbone, build_detector, is_detector, use_literal_forms
 from .profile import operator_times
-from .report import cost_table, operator_table, write_costs
 from .workload import Setting, Workload
 
 __all__ = [

@@ -9,7 +9,7 @@ from mmdet.structures.bbox import bbox_overlaps, get_box_tensor
 from mmengine.config import ConfigDict
 from torch import Tensor
 
-from ..engine.config import walk
+from ..configs import walk
 
 __all__ = ['AnchorFit', 'find_anchors', 'measure']
 

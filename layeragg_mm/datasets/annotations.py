@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..evaluation.coco_results import ANNOTATION_FORM, check_annotations, image_sizes, read_json
-from ..evaluation.entries import Entries
+from ..evaluation.json_columns import Entries
 from ..evaluation.masks import check_true_masks
 
 __all__ = ['load_training_annotations', 'why_ignored']

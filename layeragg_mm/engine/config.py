@@ -1,18 +1,18 @@
 """From a command line to a config: what tools/train.py and tools/test.py share."""
 import argparse
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS
 from torch import nn
 
+from ..configs import walk
 from ..errors import InputError
 
 __all__ = [
     'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'build_model', 'load_config',
-    'read_config', 'set_data_root', 'walk'
+    'read_config', 'set_data_root'
 ]
 
 
@@ -94,19 +94,6 @@ def build_model(model: dict, name: str, remedy: str) -> nn.Module:
         return MODELS.build(model)
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise InputError(f'{name} cannot be built: {error}', remedy) from error
-
-
-def walk(node, path: str = '') -> Iterator[tuple[str, ConfigDict]]:
-    """Yield every dict inside ``node`` with its path in config notation, outermost first."""
-    if isinstance(node, dict):
-        yield path, node
-        children = node.items()
-    elif isinstance(node, (list, tuple)):
-        children = enumerate(node)
-    else:
-        return
-    for key, child in children:
-        yield from walk(child, f'{path}.{key}' if path else str(key))
 
 
 def set_data_root(cfg: Config, data_root: str) -> None:

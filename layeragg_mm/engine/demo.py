@@ -15,8 +15,8 @@ import layeragg_mm
 from layeragg_mm.datasets import make_digit_scenes
 from layeragg_mm.visualization import read_scalars
 
+from .checks import check_training
 from .config import set_data_root
-from .door import check_training
 
 __all__ = ['run_demo']
 

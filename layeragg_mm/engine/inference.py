@@ -14,8 +14,8 @@ from torch import nn
 
 from ..checkpoints import plain_checkpoints
 from ..checkpoints.loading import load_whole
-from .config import walk
-from .door import check_checkpoint, check_pretrained
+from ..configs import walk
+from .checks import check_checkpoint, check_pretrained
 
 __all__ = ['classes_of', 'load_model', 'predict']
 

@@ -10,11 +10,11 @@ from .coco_results import (
     load_results,
 )
 from .gain_plot import save_gain_plot
-from .report import FEWEST_IMAGES, check_output, class_table, gain_table, metric_table, verdict, without_nan
+from .tables import FEWEST_IMAGES, class_table, gain_table, metric_table, verdict, without_nan
 
 __all__ = [
     'FEWEST_IMAGES', 'GAIN_METRICS', 'IOU_TYPES', 'METRICS', 'Gain', 'Matches', 'backend', 'check_annotations',
-    'check_output', 'check_results', 'choose_iou_types', 'class_table', 'draw_weights', 'evaluate', 'gain_table',
+    'check_results', 'choose_iou_types', 'class_table', 'draw_weights', 'evaluate', 'gain_table',
     'load_annotations', 'load_results', 'match', 'metric_table', 'paired_bootstrap', 'save_gain_plot', 'summarize',
     'verdict', 'without_nan'
 ]

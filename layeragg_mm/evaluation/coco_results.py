@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from .entries import Entries
+from .json_columns import Entries
 from .masks import check_result_masks, check_true_masks
 
 __all__ = ['IOU_TYPES', 'check_annotations', 'check_results', 'check_true_masks_of', 'choose_iou_types',

@@ -6,7 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .bootstrap import Gain
-from .report import TITLES
+from .tables import TITLES
 
 __all__ = ['save_gain_plot']
 

@@ -1,7 +1,7 @@
 """Masks in COCO's forms, checked before pycocotools' C code reads them, which checks nothing."""
 import numpy as np
 
-from .entries import Entries, as_numbers, shown
+from .json_columns import Entries, as_numbers, shown
 
 __all__ = ['check_result_masks', 'check_true_masks', 'fits_rle']
 

@@ -2,8 +2,8 @@
 from .costs import measure_costs
 from .figures import save_figures
 from .hooks import ConstantStartHook
+from .markdown_report import insert_report, report
 from .plan import Cell, Plan
-from .report import insert_report, report
 from .running import run_cells
 from .schema import Arm, Study, load_study
 from .statistics import paired_gains

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..evaluation.report import TITLES
+from ..evaluation.tables import TITLES
 
 __all__ = ['save_figures']
 

@@ -6,7 +6,7 @@ from multiprocessing.connection import wait
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..evaluation.report import TITLES, points
+from ..evaluation.tables import TITLES, points
 from .plan import Cell, Plan
 from .steps import Step
 

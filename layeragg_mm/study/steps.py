@@ -12,7 +12,7 @@ import layeragg_mm
 
 from ..checkpoints import read_checkpoint
 from ..engine import find_checkpoint
-from ..engine.killing import PROCESSES
+from ..engine.process_server import PROCESSES
 from ..errors import InputError, run_tool
 from .plan import Cell, Plan
 from .scoring import FOUND, score

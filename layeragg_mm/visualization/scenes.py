@@ -6,7 +6,7 @@ from mmcv.transforms import LoadAnnotations, LoadImageFromFile
 from mmdet.structures import DetDataSample
 from mmengine.dataset import BaseDataset, Compose
 
-from ..engine.images import LoadReadableImage
+from ..datasets.image_loading import LoadReadableImage
 from ..errors import InputError
 from .sheet import Objects
 

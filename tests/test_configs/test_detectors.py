@@ -7,8 +7,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
 from train_step import train_a_step
 
+from layeragg_mm.configs import walk
 from layeragg_mm.engine import set_data_root
-from layeragg_mm.engine.config import walk
 from layeragg_mm.published import published_detectors
 from layeragg_mm.published_tables import outdated_documents
 

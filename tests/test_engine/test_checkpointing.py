@@ -10,7 +10,7 @@ from toy import run_processes, toy_config, train, validate_toy
 
 from layeragg_mm.checkpoints import read_checkpoint
 from layeragg_mm.engine import find_checkpoint, resume
-from layeragg_mm.engine.killing import differing
+from layeragg_mm.engine.kill_test import differing
 from layeragg_mm.errors import InputError, RunError
 
 pytestmark = pytest.mark.xdist_group('processes')  # share the server that forks them

@@ -6,8 +6,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
 from train_step import train_a_step
 
+from layeragg_mm.configs import walk
 from layeragg_mm.engine import set_data_root
-from layeragg_mm.engine.config import walk
 
 NAMES = sorted(file.stem for pattern in ('*_camvid*', '*_cityscapes', '*_bsds', 'dla34_ida_digits')
                for file in CONFIGS.glob(f'{pattern}.py'))

@@ -16,7 +16,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from layeragg_mm.checkpoints import read_checkpoint
-from layeragg_mm.engine.killing import differing
+from layeragg_mm.engine.kill_test import differing
 from layeragg_mm.study import Plan, load_study, running
 
 pytestmark = pytest.mark.xdist_group('processes')  # share the process from which others are forked

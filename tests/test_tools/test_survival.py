@@ -9,7 +9,7 @@ from conftest import CONFIGS, REPOSITORY
 from toy import run_processes
 
 from layeragg_mm.checkpoints import read_checkpoint
-from layeragg_mm.engine.killing import PHASES, kill_runs
+from layeragg_mm.engine.kill_test import PHASES, kill_runs
 
 pytestmark = pytest.mark.xdist_group('processes')
 

@@ -1,14 +1,14 @@
-"""Checks at the door: what would fail late, or silently, is said before a model is built."""
+"""Checks of a run before it: what would fail late, or silently, is said before a model is built."""
 from pathlib import Path
 
 from mmengine.config import Config
 
 from ..checkpoints.loading import check_fit
 from ..checkpoints.reading import read_checkpoint
+from ..configs import walk
+from ..datasets.checks import check_data, check_objects, is_local
 from ..errors import InputError
 from ..evaluation.coco_results import check_true_masks_of, load_annotations
-from .config import walk
-from .data import check_data, check_objects, is_local
 from .fsdp import check_fsdp
 
 __all__ = ['check_checkpoint', 'check_pretrained', 'check_testing', 'check_training']

@@ -1,59 +1,17 @@
-"""Images that cannot be read are named, or skipped where the user asks for it; so is what a data worker died of."""
+"""Training names the images that cannot be read, or skips them where asked, and says what a worker died of."""
 import os
-import pickle
 import shutil
 import signal
 
-import cv2
-import numpy as np
 import pytest
 from conftest import CONFIGS
 from mmengine.registry import TRANSFORMS
-from torch.utils.data import DataLoader, get_worker_info
-
-from layeragg_mm.engine import LoadReadableImage, UnreadableImageError
+from torch.utils.data import get_worker_info
 
 pytestmark = pytest.mark.xdist_group('processes')
 
 CONFIG = CONFIGS / 'fcos_mrla_tiny_digits.py'
 SHORT = ['train_cfg.max_iters=4', 'train_cfg.val_interval=4', 'default_hooks.checkpoint.interval=4']
-
-
-@pytest.fixture(params=['.png', '.jpg', '.bmp'])
-def cut_short(request, tmp_path):
-    path = tmp_path / f'cut{request.param}'
-    content = cv2.imencode(request.param, np.random.default_rng(0).integers(256, size=(32, 32, 3)))[1].tobytes()
-    path.write_bytes(content[:len(content) // 2])
-    return path
-
-
-def test_an_image_cut_short_is_named(cut_short):
-    with pytest.raises(UnreadableImageError, match=f'unreadable image {cut_short}'):
-        LoadReadableImage()(dict(img_path=str(cut_short)))
-
-
-def test_an_image_that_is_skipped_is_listed(cut_short, tmp_path):
-    skipped = tmp_path / 'run' / 'skipped.txt'
-    assert LoadReadableImage(skipped=str(skipped))(dict(img_path=str(cut_short))) is None
-    assert skipped.read_text() == f'{cut_short}\n'
-
-
-class Images:
-    def __init__(self, *paths) -> None:
-        self.paths, self.load = paths, LoadReadableImage()
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> dict:
-        return self.load(dict(img_path=str(self.paths[index])))
-
-
-def test_a_data_worker_s_error_names_the_image(tmp_path):
-    with pytest.raises(UnreadableImageError, match=f'unreadable image {tmp_path}/gone.png: ') as error:
-        list(DataLoader(Images(tmp_path / 'gone.png'), num_workers=1, collate_fn=list))
-    assert 'Traceback' not in str(error.value)
-    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..evaluation import FEWEST_IMAGES
-from ..evaluation.report import TITLES, points, signed_points
+from ..evaluation.tables import TITLES, points, signed_points
 from ..published_tables import markdown
 
 __all__ = ['insert_report', 'report']

@@ -1,5 +1,4 @@
 """Kills training runs at random moments, resumes them, and compares what they end with."""
-import multiprocessing
 import os
 import random
 import time
@@ -17,16 +16,12 @@ from ..checkpoints import read_checkpoint
 from ..errors import RunError
 from .checkpointing import WholeFileBackend, find_checkpoint, resume
 from .config import read_config
+from .process_server import PROCESSES
 from .training import protect_training
 
 __all__ = ['PHASES', 'Kill', 'differing', 'kill_runs']
 
 PHASES = ('training', 'validation', 'writing')
-
-# A server that has imported everything forks the runs, which start without importing it again.
-PROCESSES = multiprocessing.get_context('forkserver')
-PROCESSES.set_forkserver_preload([
-    __name__, 'mmdet.models', 'mmdet.datasets', 'mmdet.evaluation', 'mmdet.engine', 'torch._dynamo'])
 
 
 @dataclass(frozen=True)

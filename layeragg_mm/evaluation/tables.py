@@ -1,38 +1,19 @@
 """What the evaluation tools print: tables in points (100 is perfect) and a sentence."""
 import math
-import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
-from ..errors import InputError
 from .bootstrap import Gain
 from .coco import METRICS
 
-__all__ = [
-    'FEWEST_IMAGES', 'TITLES', 'check_output', 'class_table', 'gain_table', 'metric_table', 'verdict', 'without_nan'
-]
+__all__ = ['FEWEST_IMAGES', 'TITLES', 'class_table', 'gain_table', 'metric_table', 'verdict', 'without_nan']
 
 TITLES = {'bbox': 'box', 'segm': 'mask'}
 # With fewer images, resamples are too alike for their spread to mean anything.
 FEWEST_IMAGES = 10
 CLASS_METRICS = METRICS[:6] + ('AR100',)
-
-
-def check_output(path: str | Path, inputs: Iterable[str | Path], *, folder: bool = False,
-                 option: str = '--out') -> None:
-    """Raise an :class:`InputError` unless ``path``, of an option, can be written and is none of the ``inputs``."""
-    path = Path(path)
-    existing = next(part for part in (path, *path.absolute().parents) if part.exists())
-    if existing.is_dir() != (folder or existing != path):
-        raise InputError(f'{option} {path}: {existing} is {"a folder" if existing.is_dir() else "no folder"}',
-                         f'Name a {"folder" if folder else "file"}.')
-    if not os.access(existing, os.W_OK):
-        raise InputError(f'{option} {path}: no permission to write to {existing}', 'Name another place.')
-    if any(path.resolve() == Path(other).resolve() for other in inputs):
-        raise InputError(f'{option} {path} would overwrite what is evaluated', 'Name another file.')
 
 
 def points(value: float | None) -> str:

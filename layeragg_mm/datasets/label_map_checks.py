@@ -1,4 +1,4 @@
-"""Checks of label maps at the door, for MMSegmentation's data sets."""
+"""Checks of the label maps of MMSegmentation's data sets."""
 import os
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from mmcv.transforms import LoadAnnotations, LoadImageFromFile
 from mmengine.dataset import BaseDataset, Compose
 
 from ..errors import InputError
-from .images import UNREADABLE
+from .image_loading import UNREADABLE
 
 __all__ = ['check_label_maps']
 

@@ -1,4 +1,4 @@
-"""Checks of the data at the door: files, classes, images, and objects that come through the pipeline."""
+"""Checks of a config's data: files, classes, images, and objects that come through the pipeline."""
 import copy
 import json
 import os
@@ -12,11 +12,11 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
 from rich.console import Console
 
-from ..datasets.annotations import load_training_annotations
+from ..configs import walk
 from ..errors import InputError
-from .config import walk
-from .images import load_by_name
-from .label_maps import check_label_maps
+from .annotations import load_training_annotations
+from .image_loading import load_by_name
+from .label_map_checks import check_label_maps
 
 __all__ = ['check_data', 'check_image', 'check_objects', 'images_of', 'is_plain_coco', 'leaves', 'spread']
 
