@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from layeragg_mm.datasets.annotations import load_annotations
 from layeragg_mm.errors import InputError, check_output, run_tool
 from layeragg_mm.evaluation import (
     FEWEST_IMAGES,
@@ -16,7 +17,6 @@ from layeragg_mm.evaluation import (
     Matches,
     choose_iou_types,
     gain_table,
-    load_annotations,
     load_results,
     match,
     paired_bootstrap,

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from layeragg_mm.datasets.annotations import load_annotations
 from layeragg_mm.errors import check_output, run_tool
 from layeragg_mm.evaluation import (
     IOU_TYPES,
@@ -14,7 +15,6 @@ from layeragg_mm.evaluation import (
     choose_iou_types,
     class_table,
     evaluate,
-    load_annotations,
     load_results,
     metric_table,
     summarize,

@@ -1,26 +1,97 @@
-"""COCO annotation files before training: refused where MMDetection would fail, explained where it ignores an object."""
+"""COCO annotation files, read and checked whole before anything is computed from them.
+
+What pycocotools and MMDetection would fail at, or compute nonsense from, is refused; what MMDetection ignores in
+training is explained.
+"""
+import json
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
-from ..evaluation.coco_results import ANNOTATION_FORM, check_annotations, image_sizes, read_json
-from ..evaluation.json_columns import Entries
-from ..evaluation.masks import check_true_masks
+from ..errors import InputError
+from .json_columns import Entries
+from .mask_checks import LARGEST_COORDINATE, check_true_masks
 
-__all__ = ['load_training_annotations', 'why_ignored']
+__all__ = ['check_annotations', 'check_true_masks_of', 'load_annotations', 'load_training_annotations', 'why_ignored']
 
-# In pixels; COCO evaluates objects up to this width and height.
-LARGEST_COORDINATE = 1e5
+ANNOTATION_FORM = 'an annotation file in COCO\'s format (images, annotations, categories)'
+# pycocotools counts pixels in 32 bits.
+LARGEST_IMAGE = 2**31
 ANY_MASK = [[0, 0, 1, 0, 1, 1]]  # stands in for a mask that is not read
+
+
+def read_json(path: Path | str):
+    """Return what the JSON file holds.
+
+    Raises:
+        InputError: it cannot be read, is no JSON, or is cut short.
+    """
+    try:
+        return json.loads(Path(path).read_text('utf-8'))  # as pycocotools reads it
+    except OSError as error:
+        raise InputError(f'{path}: {error.strerror}', 'Check the path.') from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f'{path} is not whole JSON: {error}', 'Fetch or write the file again.') from error
+
+
+def load_annotations(path: Path | str) -> dict:
+    """Return the content of a COCO annotation file, checked by :func:`check_annotations`."""
+    content = read_json(path)
+    check_annotations(content, str(path))
+    return content
+
+
+def check_annotations(content, file: str) -> None:
+    """Raise an :class:`InputError` unless the JSON value ``content`` of ``file`` is what COCO's box evaluation needs.
+
+    Needed are images (id, height, width), categories (id, name) and annotations (id, image_id, category_id, bbox,
+    area, iscrowd), with no id twice and no unknown image or category. Masks are checked where they are used
+    (:func:`check_true_masks_of`).
+    """
+    if type(content) is not dict:
+        raise InputError(f'{file} holds no object', f'Give {ANNOTATION_FORM}.')
+    lacking = [key for key in ('images', 'annotations', 'categories') if key not in content]
+    if lacking:
+        raise InputError(f'{file} lacks {", ".join(lacking)}', f'Give {ANNOTATION_FORM}.')
+    images, objects, categories = (Entries(content[key], file, key, ANNOTATION_FORM)
+                                   for key in ('images', 'annotations', 'categories'))
+    image_ids, category_ids = images.unique('id'), categories.unique('id')
+    heights, widths = images.integers('height', least=1), images.integers('width', least=1)
+    images.refuse((height * width >= LARGEST_IMAGE for height, width in zip(heights, widths)),
+                  lambda i: f'{heights[i]} x {widths[i]} pixels are more than pycocotools can count')
+    names = categories.column('name')
+    categories.refuse((type(name) is not str or not name.isprintable() for name in names), lambda i: 'name is no text')
+    categories.refuse((name in names[:i] for i, name in enumerate(names)),
+                      lambda i: f'name {names[i]!r} was there before', 'Give every class a name of its own.')
+    objects.unique('id')
+    objects.known('image_id', image_ids, f'images of {file}')
+    objects.known('category_id', category_ids, f'categories of {file}')
+    objects.boxes('bbox')
+    areas = objects.numbers('area')
+    objects.refuse(areas < 0, lambda i: f'area {areas[i]} is negative')
+    crowds = objects.column('iscrowd')
+    objects.refuse((type(crowd) not in (int, bool) or crowd not in (0, 1) for crowd in crowds),
+                   lambda i: 'iscrowd is neither 0 nor 1')
+
+
+def image_sizes(annotations: dict) -> dict[int, list[int]]:
+    return {image['id']: [image['height'], image['width']] for image in annotations['images']}
+
+
+def check_true_masks_of(annotations: dict, file: str) -> None:
+    """Raise an :class:`InputError` unless every annotation of ``file``, checked before, has a mask of its image."""
+    objects = Entries(annotations['annotations'], file, 'annotations', ANNOTATION_FORM)
+    sizes = image_sizes(annotations)
+    check_true_masks(objects, [sizes[image_id] for image_id in objects.column('image_id')])
 
 
 def load_training_annotations(path: Path | str, poly2mask: bool | None) -> dict:
     """Return the content of a COCO annotation file on which MMDetection can train.
 
-    Beyond :func:`~layeragg_mm.evaluation.coco_results.check_annotations`, images need a file_name, and where masks
-    are loaded, objects need a segmentation of their image's size. What MMDetection ignores (:func:`why_ignored`) is
-    not refused. As MMDetection reads it, ``iscrowd`` is 0 where it lacks.
+    Beyond :func:`check_annotations`, images need a file_name, and where masks are loaded, objects need a segmentation of
+    their image's size. What MMDetection ignores (:func:`why_ignored`) is not refused. As MMDetection reads it,
+    ``iscrowd`` is 0 where it lacks.
 
     Args:
         path: of the file.
@@ -35,14 +106,10 @@ def load_training_annotations(path: Path | str, poly2mask: bool | None) -> dict:
             if type(entry) is dict:
                 entry.setdefault('iscrowd', 0)
     check_annotations(content, file)
-    images, objects, categories = (Entries(content[key], file, key, ANNOTATION_FORM)
-                                   for key in ('images', 'annotations', 'categories'))
+    images, objects = (Entries(content[key], file, key, ANNOTATION_FORM) for key in ('images', 'annotations'))
     names = images.column('file_name')
     images.refuse((type(name) is not str or not name.isprintable() for name in names), lambda i: 'file_name is no text')
-    titles = categories.column('name')
-    categories.refuse((title in titles[:i] for i, title in enumerate(titles)),
-                      lambda i: f'the name {titles[i]!r} was there before', 'Give every category a name of its own.')
-    boxes = objects.boxes('bbox')
+    boxes = np.array(objects.column('bbox'), dtype=np.float64)
     objects.refuse((np.abs(boxes) > LARGEST_COORDINATE).any(1),
                    lambda i: f'bbox {boxes[i].tolist()} is far beyond any image')
     if poly2mask is not None:

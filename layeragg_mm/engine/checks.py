@@ -6,9 +6,9 @@ from mmengine.config import Config
 from ..checkpoints.loading import check_fit
 from ..checkpoints.reading import read_checkpoint
 from ..configs import walk
+from ..datasets.annotations import check_true_masks_of, load_annotations
 from ..datasets.checks import check_data, check_objects, is_local
 from ..errors import InputError
-from ..evaluation.coco_results import check_true_masks_of, load_annotations
 from .fsdp import check_fsdp
 
 __all__ = ['check_checkpoint', 'check_pretrained', 'check_testing', 'check_training']

@@ -11,21 +11,10 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 from scipy.spatial import KDTree
 
-__all__ = ['boundaries_between', 'count_matches', 'match', 'summarize', 'suppress_non_maxima', 'thin']
+__all__ = ['count_matches', 'match', 'summarize', 'suppress_non_maxima', 'thin']
 
 NORMAL_SMOOTHING = 2.  # pixels, of the map whose curvature tells the direction across a boundary
 NORMAL_TOLERANCE = 1.01  # a neighbour must be this much stronger to suppress a pixel
-
-
-def boundaries_between(labels: np.ndarray, ignore_index: int = 255) -> np.ndarray:
-    """Return the boundary map of a label map (H, W), uint8: 1 where the label is another than that of the pixel to the
-    right, below or diagonally below right; ``ignore_index`` where the label is, which no boundary is drawn against.
-    """
-    padded = np.pad(labels, ((0, 1), (0, 1)), mode='edge')
-    boundary = np.zeros(labels.shape, dtype=bool)
-    for neighbour in (padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]):
-        boundary |= (labels != neighbour) & (neighbour != ignore_index)
-    return np.where(labels == ignore_index, ignore_index, boundary).astype(np.uint8)
 
 
 def suppress_non_maxima(probability: np.ndarray) -> np.ndarray:

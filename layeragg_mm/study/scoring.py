@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from ..checkpoints import read_checkpoint
-from ..evaluation import GAIN_METRICS, IOU_TYPES, Matches, draw_weights, load_annotations, load_results, match
+from ..datasets.annotations import load_annotations
+from ..evaluation import GAIN_METRICS, IOU_TYPES, Matches, draw_weights, load_results, match
 from .plan import Cell, Plan
 from .training_log import logged_scalars
 

@@ -2,20 +2,12 @@
 import copy
 import json
 
-import numpy as np
 import pytest
 from coco_case import make_case
-from pycocotools import mask as rle
 
+from layeragg_mm.datasets.annotations import check_annotations, load_annotations
 from layeragg_mm.errors import InputError
-from layeragg_mm.evaluation import (
-    check_annotations,
-    check_results,
-    choose_iou_types,
-    load_annotations,
-    load_results,
-)
-from layeragg_mm.evaluation.masks import fits_rle
+from layeragg_mm.evaluation import check_results, choose_iou_types, load_results
 
 ANNOTATIONS, _, RESULTS = make_case(images=6)
 VALUES = [None, True, 3, -1, 2.5, float('nan'), float('inf'), 10**400, 'text', [], [[]], [1, 2], {}, {'size': [1, 2]}]
@@ -156,22 +148,6 @@ def test_chooses_what_all_files_hold():
 
 def without_key(key: str) -> list[dict]:
     return [{k: v for k, v in entry.items() if k != key} for entry in RESULTS]
-
-
-def test_rle_is_read_as_pycocotools_reads_it():
-    rng = np.random.default_rng(0)
-    counts, pixels = [], []
-    for _ in range(300):
-        height, width = rng.integers(1, 200, 2)
-        region = np.asfortranarray(rng.random((height, width)) < rng.choice([0, .01, .5, 1]), dtype=np.uint8)
-        counts.append(rle.encode(region)['counts'].decode())
-        pixels.append(height * width)
-    assert fits_rle(counts, pixels).all()
-    assert not fits_rle(counts, [number + 1 for number in pixels]).any()
-    assert not fits_rle([text[:-1] for text in counts], pixels).any()
-    assert not fits_rle([text + 'o' for text in counts], pixels).any()
-    assert not fits_rle(['o' * 20 + '0'], [5]).any()
-    assert fits_rle([], []).shape == (0,)
 
 
 @pytest.mark.parametrize('text', ['', '[{"image_id": 1', '[' * 100000, '\udcff', '[NaN'])

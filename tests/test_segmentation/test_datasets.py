@@ -8,8 +8,8 @@ from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 
 import layeragg_mm.segmentation  # noqa: F401  (registers)
+from layeragg_mm.datasets.label_boundaries import boundaries_between
 from layeragg_mm.errors import InputError
-from layeragg_mm.evaluation.boundary import boundaries_between
 
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
 
