@@ -1,11 +1,11 @@
 """The demo: make DigitScenes, train Mask R-CNN with an MRLA-ResNet-50 on it from scratch, score it, draw pictures."""
 from pathlib import Path
 
+from mmdet.apis import inference_detector
 from mmengine.runner import Runner
 from rich.table import Table
 
 from layeragg_mm.engine.demo import run_demo
-from layeragg_mm.engine.inference import predict
 from layeragg_mm.errors import run_tool
 from layeragg_mm.visualization import Scene, load_labelled, predicted_objects, save_sheet, save_training_curves
 
@@ -19,7 +19,7 @@ def predict_scenes(runner: Runner, count: int) -> list[Scene]:
     scenes = []
     for index in range(min(count, len(dataset))):
         image, truth = load_labelled(dataset, index)
-        found = predict(runner.model, dataset.get_data_info(index)['img_path'])
+        found = inference_detector(runner.model, dataset.get_data_info(index)['img_path'])
         scenes.append(Scene(image, dict(truth=truth, prediction=predicted_objects(found, min_score=.5))))
     return scenes
 

@@ -1,7 +1,6 @@
 """Reading checkpoint files as data: nothing in a file is ever called, unless its user vouches for it."""
 import os
 import pickle
-import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,16 +63,25 @@ def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, ch
     except pickle.UnpicklingError as error:
         if not zipped and Path(path).read_bytes()[:1] != pickle.PROTO:
             raise DamagedCheckpointError(*_damage(path, 'it is no pickle')) from error
-        reason = re.search(r'(GLOBAL [\w.]+|(?<=WeightsUnpickler error: )\s*.+)', str(error))  # in torch's long text
         raise CheckpointError(
             f'{path} is refused: it holds more than plain data, and loading it could run any code '
-            f'({reason.group().strip() if reason else error})',
+            f'({_refused(path, error)})',
             'Use a checkpoint of plain tensors; or, if you know what is in the file, give --trust-checkpoint to our '
             f'tools, or set {TRUST}=1.') from error
     except FileNotFoundError:
         raise
     except BROKEN as error:
         raise DamagedCheckpointError(*_damage(path, error)) from error
+
+
+def _refused(path: str | Path, error: pickle.UnpicklingError) -> str:
+    """Return what torch refuses to call of a file, or else why it refuses the file."""
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except (pickle.UnpicklingError, *BROKEN):  # no file of torch 1.6 or later, or one that does what no plain data need
+        names = []
+    reason = str(error.__context__ or error)  # torch raises it anew with a page of advice
+    return ', '.join(sorted(names)) or reason.partition('\n')[0]
 
 
 def _damage(path: str | Path, error: Exception | str) -> tuple[str, str]:

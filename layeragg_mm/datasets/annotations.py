@@ -89,8 +89,8 @@ def check_true_masks_of(annotations: dict, file: str) -> None:
 def load_training_annotations(path: Path | str, poly2mask: bool | None) -> dict:
     """Return the content of a COCO annotation file on which MMDetection can train.
 
-    Beyond :func:`check_annotations`, images need a file_name, and where masks are loaded, objects need a segmentation of
-    their image's size. What MMDetection ignores (:func:`why_ignored`) is not refused. As MMDetection reads it,
+    Beyond :func:`check_annotations`, images need a file_name, and where masks are loaded, objects need a segmentation
+    of their image's size. What MMDetection ignores (:func:`why_ignored`) is not refused. As MMDetection reads it,
     ``iscrowd`` is 0 where it lacks.
 
     Args:

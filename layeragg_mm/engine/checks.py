@@ -2,6 +2,7 @@
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from ..checkpoints.loading import check_fit
 from ..checkpoints.reading import read_checkpoint
@@ -11,7 +12,7 @@ from ..datasets.checks import check_data, check_objects, is_local
 from ..errors import InputError
 from .fsdp import check_fsdp
 
-__all__ = ['check_checkpoint', 'check_pretrained', 'check_testing', 'check_training']
+__all__ = ['check_checkpoint', 'check_model', 'check_testing', 'check_training']
 
 
 def check_training(cfg: Config) -> None:
@@ -38,6 +39,19 @@ def check_testing(cfg: Config) -> None:
     check_evaluators(cfg, 'test')
     check_data(cfg, 'test')
     check_fit(cfg.model, cfg.load_from)
+
+
+def check_model(cfg: Config, checkpoint: str | None) -> None:
+    """Raise an :class:`InputError` unless ``checkpoint`` is plain data and holds all weights of the model of ``cfg``.
+
+    Without a checkpoint, the files that the model starts from are checked.
+    """
+    if checkpoint is None:
+        check_pretrained(cfg.model)
+        return
+    check_checkpoint(checkpoint, 'CHECKPOINT')
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    check_fit(cfg.model, checkpoint)
 
 
 def check_checkpoint(path: str, name: str) -> None:
