@@ -49,7 +49,7 @@ lint: $(READY)
 venv: $(READY)
 
 check-python:
-	@$(PYTHON) -c 'import layeragg_mm' || { echo "error: PYTHON=$(PYTHON) cannot import layeragg_mm (see above)"; \
+	@$(PYTHON) -c 'from layeragg_mm.stack import check_stack; check_stack()' || { echo "error: PYTHON=$(PYTHON) cannot import layeragg_mm (see above)"; \
 	echo "Install it there (pip install -e .), or leave PYTHON out to have an environment made."; exit 2; }
 
 # Written last: an interrupted set-up has no .ready, so the next run completes it; a newer requirements file renews it.
@@ -61,7 +61,6 @@ check-python:
 	$*/bin/python -m pip install --quiet --requirement requirements/build.txt
 	$*/bin/python -m pip install --no-build-isolation $(patsubst %,--requirement %,$(REQUIREMENTS))
 	$*/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
-	@# An editable install leaves the start-up file out, by which mmengine knows layeragg_mm:: before it is imported.
-	$*/bin/python -c 'import shutil, site; shutil.copy("layeragg_mm_scope.pth", site.getsitepackages()[0])'
-	$*/bin/python -c 'import layeragg_mm'
+	@rm -f $*/lib/python3.*/site-packages/layeragg_mm_scope.pth  # an earlier version's
+	$*/bin/python -c 'from layeragg_mm.stack import check_stack; check_stack()'
 	@touch $@

@@ -12,7 +12,7 @@ MIM_FILES = ['configs', 'tools', 'model-index.yml']
 
 
 class BuildWithMim(build_py):
-    """Adds ``.mim`` (links in an editable install, copies in a wheel) and the start-up file for ``layeragg_mm::``."""
+    """Adds ``.mim`` (links in an editable install, copies in a wheel)."""
 
     def run(self) -> None:
         super().run()
@@ -28,8 +28,6 @@ class BuildWithMim(build_py):
                 shutil.copytree(source, mim / name, ignore=shutil.ignore_patterns('__pycache__'))
             else:
                 shutil.copy(source, mim / name)
-        if not self.editable_mode:
-            shutil.copy(ROOT / 'layeragg_mm_scope.pth', self.build_lib)
 
 
 def requirements(name: str) -> list[str]:
@@ -46,7 +44,6 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['layeragg_mm', 'layeragg_mm.*']),
-    py_modules=['layeragg_mm_scope'],
     cmdclass=dict(build_py=BuildWithMim),
     install_requires=requirements('runtime'),
     extras_require={name: requirements(file) for name, file in

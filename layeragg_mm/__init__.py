@@ -1,20 +1,25 @@
 """Layer aggregation for MMDetection and MMSegmentation: backbones RLA, MRLA and DLA, and the IDA neck.
 
-Importing the package registers everything in mmengine's root registry, where configs of any mm library find it:
-``custom_imports = dict(imports=['layeragg_mm'], allow_failed_imports=False)``.
-"""
-import layeragg_mm_scope
+Importing the package checks the installed mm libraries, registers networks (backbones, necks, detectors) in mmengine's
+root registry, where configs of any mm library find them, and makes ``_base_ = 'layeragg_mm::NAME.py'`` known:
+``custom_imports = dict(imports=['layeragg_mm'], allow_failed_imports=False)``. :mod:`layeragg_mm.engine` registers what
+trainings use, :mod:`layeragg_mm.segmentation` what needs MMSegmentation.
 
-from .stack import check_stack
+Where there is no mmengine, and so no registry, the plain modules of :mod:`layeragg_mm.layers` are all there is.
+"""
+from importlib.util import find_spec
+
 from .version import __version__
 
-check_stack()
-layeragg_mm_scope.install()
+if find_spec('mmengine') is None:
+    from . import layers
+    __all__ = ['__version__', 'layers']
+else:
+    from .stack import check_stack
+    check_stack()
 
-from . import backbones, detectors, engine, layers, necks  # noqa: E402  (registers; needs the checked stack)
-from .checkpoints.training_state import allow_training_state  # noqa: E402
-from .fusion import fuse  # noqa: E402
-
-allow_training_state()
-
-__all__ = ['__version__', 'backbones', 'detectors', 'engine', 'fuse', 'layers', 'necks']
+    from . import backbones, detectors, layers, necks
+    from .configs import config, know_our_bases
+    from .fusion import fuse
+    know_our_bases()
+    __all__ = ['__version__', 'backbones', 'config', 'detectors', 'fuse', 'layers', 'necks']

@@ -1,4 +1,4 @@
-"""Which mm libraries this package works with, checked once at import: mmseg by what needs it."""
+"""Which torch and mm libraries this package works with, checked once at import: mmseg by what needs it."""
 from importlib import import_module
 
 import torch
@@ -7,14 +7,20 @@ from packaging.version import Version
 __all__ = ['check_package', 'check_stack']
 
 # package: (lowest version that works, first version that does not)
-SUPPORTED = {'mmengine': ('0.10', '1'), 'mmcv': ('2.0.1', '3'), 'mmdet': ('3.3', '4'), 'mmseg': ('1.2', '2')}
-NEEDED_BY_ALL = ('mmengine', 'mmcv', 'mmdet')
+SUPPORTED = {
+    'torch': ('2.7', '3'),
+    'mmengine': ('0.10', '1'),
+    'mmcv': ('2.0.1', '3'),
+    'mmdet': ('3.3', '4'),
+    'mmseg': ('1.2', '2')
+}
+NEEDED_BY_ALL = ('torch', 'mmengine', 'mmcv', 'mmdet')
 REMEDY = ('Install a stack that fits, with torch in place: pip install "setuptools<81" wheel ninja numpy, then '
           'pip install --no-build-isolation "layeragg-mm[onedl]"')
 
 
 def check_stack() -> None:
-    """Raise one ImportError that says what was found and how to mend it, unless the installed mm libraries fit."""
+    """Raise one ImportError that says what was found and how to mend it, unless the installed libraries fit."""
     for name in NEEDED_BY_ALL:
         check_package(name)
     try:
@@ -25,7 +31,7 @@ def check_stack() -> None:
 
 
 def check_package(name: str) -> None:
-    """Raise such an ImportError unless the mm library ``name`` is installed in a version that works."""
+    """Raise such an ImportError unless the library ``name`` is installed in a version that works."""
     lowest, first_unfit = SUPPORTED[name]
     needed = f'layeragg_mm needs {name} >={lowest}, <{first_unfit}'
     try:

@@ -20,7 +20,7 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 from mmseg.visualization import SegLocalVisualizer
 
-import layeragg_mm  # noqa: F401  (registers)
+import layeragg_mm.engine  # noqa: F401  (registers)
 from layeragg_mm.datasets import make_digit_scenes
 from layeragg_mm.errors import run_tool
 

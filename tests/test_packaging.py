@@ -6,21 +6,27 @@ import sys
 import sysconfig
 import venv
 from pathlib import Path
+from zipfile import ZipFile
 
+import mmdet
 import pytest
 from conftest import REPOSITORY
 
+from layeragg_mm.stack import SUPPORTED
+
 pytestmark = pytest.mark.xdist_group('packaging')  # share the wheel
 
-CHECK = """
-import pathlib, sys
-from mmengine.config import Config
-assert 'torch' not in sys.modules or 'layeragg_mm' not in sys.modules
-cfg = Config.fromfile('mine.py')
+MODEL = """
+model = dict(backbone=dict(init_cfg=None),
+             roi_head=dict(bbox_head=dict(num_classes=3), mask_head=dict(num_classes=3)))
+"""
+# In Python code of the user's own.
+CODE = """
+import pathlib
 import layeragg_mm
-from mmdet.registry import MODELS
+from mmdet.apis import init_detector
 assert 'second' in layeragg_mm.__file__, layeragg_mm.__file__
-model = MODELS.build(cfg.model)
+model = init_detector('mine.py', palette='random', device='cpu')
 assert type(model.backbone).__name__ == 'MRLAResNet' and model.roi_head.bbox_head.num_classes == 3
 mim = pathlib.Path(layeragg_mm.__file__).parent / '.mim'
 assert (mim / 'tools/train.py').is_file() and (mim / 'model-index.yml').is_file()
@@ -39,28 +45,51 @@ def wheel(tmp_path_factory) -> Path:
     return next(folder.glob('*.whl'))
 
 
-def test_base_config_of_an_installed_wheel(wheel, tmp_path):
-    second = tmp_path / 'second'
+@pytest.fixture(scope='module')
+def python(wheel, tmp_path_factory):
+    """The interpreter of an environment into which the wheel is installed beside the mm stack of this one."""
+    second = tmp_path_factory.mktemp('environment') / 'second'
     venv.create(second, symlinks=True)
     packages = Path(sysconfig.get_path('purelib', vars=dict(base=second, platbase=second)))
     (packages / 'stack.pth').write_text(sysconfig.get_path('purelib'))  # the mm stack of this environment, read-only
     python = second / 'bin/python'
     subprocess.run([sys.executable, '-m', 'pip', '--python', python, 'install', '--quiet', '--no-deps', '--no-index',
                     '--ignore-installed', wheel], check=True)
-    (tmp_path / 'mine.py').write_text(
-        "_base_ = 'layeragg_mm::mask_rcnn_mrla_r50.py'\n"
-        'model = dict(backbone=dict(init_cfg=None),\n'
-        '             roi_head=dict(bbox_head=dict(num_classes=3), mask_head=dict(num_classes=3)))\n')
+    return python
+
+
+def run(python: Path, *arguments, cwd: Path) -> str:
     environment = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
-    result = subprocess.run([python, '-c', CHECK], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert result.returncode == 0 and result.stdout.strip().endswith('ok'), result.stderr
+    result = subprocess.run([python, *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_code_that_imports_the_package_reads_its_configs(python, tmp_path):
+    (tmp_path / 'mine.py').write_text(f"_base_ = 'layeragg_mm::mask_rcnn_mrla_r50.py'\n{MODEL}")
+    assert run(python, '-c', CODE, cwd=tmp_path).endswith('ok')
+
+
+def test_mmdet_s_own_tool_reads_them_too(python, tmp_path):
+    tool = Path(mmdet.__file__).parent / '.mim/tools/misc/print_config.py'
+    (tmp_path / 'other.py').write_text('mine = 7\n')
+    (tmp_path / 'mine.py').write_text(
+        f"_base_ = ['other.py', __import__('layeragg_mm').config('mask_rcnn_mrla_r50')]\n{MODEL}")
+    read = run(python, tool, 'mine.py', cwd=tmp_path)
+    assert "type='MRLAResNet'" in read and 'mine = 7' in read and 'num_classes=3' in read
+    assert "default_scope = 'mmdet'" in read
+
+
+def test_nothing_runs_when_python_starts(wheel):
+    assert not [name for name in ZipFile(wheel).namelist() if name.endswith('.pth')]
 
 
 def test_the_package_alone_asks_for_no_mm_library(wheel):
-    from zipfile import ZipFile
     archive = ZipFile(wheel)
     metadata = archive.read(next(name for name in archive.namelist() if name.endswith('METADATA'))).decode()
     required = [line for line in metadata.splitlines() if line.startswith('Requires-Dist:')]
     without_extra = [line for line in required if 'extra ==' not in line]
-    assert without_extra and not any('mm' in line or 'torch' in line for line in without_extra)
+    assert without_extra and not any('mm' in line for line in without_extra)
+    lowest, first_unfit = SUPPORTED['torch']
+    assert sum(line.replace(' ', '') == f'Requires-Dist:torch<{first_unfit},>={lowest}' for line in without_extra) == 1
     assert any('onedl-mmcv==' in line and 'extra == "onedl"' in line for line in required)

@@ -11,7 +11,7 @@ def test_the_installed_stack_fits():
     stack.check_stack()
 
 
-@pytest.mark.parametrize('name', ['mmengine', 'mmcv', 'mmdet'])
+@pytest.mark.parametrize('name', ['torch', 'mmengine', 'mmcv', 'mmdet'])
 def test_names_a_version_that_does_not_fit(monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, SimpleNamespace(__version__='0.1.2'))
     with pytest.raises(ImportError, match=rf'needs {name} >=.*, found {name} 0\.1\.2\.\n.*pip install'):

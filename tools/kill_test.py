@@ -5,7 +5,6 @@ differs in any bit.
 """
 import argparse
 import sys
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
@@ -17,7 +16,7 @@ from layeragg_mm.datasets import make_digit_scenes
 from layeragg_mm.engine.kill_test import kill_runs
 from layeragg_mm.errors import run_tool
 
-CONFIG = Path(layeragg_mm.__file__).parent / '.mim/configs/fcos_mrla_tiny_digits.py'
+CONFIG = layeragg_mm.config('fcos_mrla_tiny_digits')
 
 
 def main() -> None:
@@ -29,7 +28,7 @@ def main() -> None:
     right = 0
     with TemporaryDirectory() as folder:
         make_digit_scenes(f'{folder}/digits', train=8, val=4, size=64)
-        kills = kill_runs(str(CONFIG), f'{folder}/digits', folder, args.runs, args.seed)
+        kills = kill_runs(CONFIG, f'{folder}/digits', folder, args.runs, args.seed)
         for run, kill in enumerate(track(kills, 'killing and resuming', total=args.runs), 1):
             right += not kill.differing
             table.add_row(

@@ -1,1 +1,1 @@
-custom_imports = dict(imports=['layeragg_mm'], allow_failed_imports=False)
+custom_imports = dict(imports=['layeragg_mm', 'layeragg_mm.engine'], allow_failed_imports=False)

@@ -1,6 +1,6 @@
 # What all segmentation configs share: the DLA authors' training by epochs, 16 images a step.
 _base_ = 'mmseg::_base_/default_runtime.py'
-custom_imports = dict(imports=['layeragg_mm.segmentation'], allow_failed_imports=False)
+custom_imports = dict(imports=['layeragg_mm.segmentation', 'layeragg_mm.engine'], allow_failed_imports=False)
 
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4))
 auto_scale_lr = dict(enable=False, base_batch_size=16)

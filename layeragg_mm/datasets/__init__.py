@@ -1,5 +1,5 @@
 """Data sets made on the spot, for demos and tests that must not download anything."""
-from layeragg_mm.datasets.digit_scenes import (
+from .digit_scenes import (
     CLASSES,
     SPLITS,
     Digits,

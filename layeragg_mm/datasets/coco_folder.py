@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from layeragg_mm.errors import InputError
+from ..errors import InputError
 
 __all__ = ['SceneWriter', 'whole_folder']
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.datasets import load_digits
 
-from layeragg_mm.datasets.coco_folder import SceneWriter, whole_folder
-from layeragg_mm.datasets.scene_parts import MASK_LEVEL, Placed, background, draw, enlarged, find_room, paint
-from layeragg_mm.errors import InputError
+from ..errors import InputError
+from .coco_folder import SceneWriter, whole_folder
+from .scene_parts import MASK_LEVEL, Placed, background, draw, enlarged, find_room, paint
 
 __all__ = ['CLASSES', 'SPLITS', 'Digits', 'compose_scene', 'load_digits_of', 'make_digit_scenes']
 
@@ -73,6 +72,7 @@ def load_digits_of(split: str) -> Digits:
     """
     if split not in SPLITS:
         raise ValueError(f'split is {split!r}, not one of {SPLITS}')
+    from sklearn.datasets import load_digits  # takes a second, which who makes no scenes should not wait for
     data = load_digits()
     labels = data.target.astype(np.int64)
     for_val = np.zeros(len(labels), dtype=bool)

@@ -1,4 +1,9 @@
-"""What surrounds a training run: configs, checks before it, loops and hooks that survive what happens to it."""
+"""What surrounds a training run: configs, checks before it, loops and hooks that survive what happens to it.
+
+Importing it registers what a training's config names, and lets torch load the training state that mmengine saves:
+``custom_imports = dict(imports=['layeragg_mm.engine'], allow_failed_imports=False)``.
+"""
+from ..checkpoints.training_state import allow_training_state
 from .checkpointing import ResumableCheckpointHook, find_checkpoint, resume
 from .checks import check_testing, check_training
 from .config import add_config_arguments, load_config, set_data_root
@@ -9,6 +14,8 @@ from .loops import ResumableEpochLoop, ResumableIterLoop
 from .mixed_precision import BFloat16OptimWrapper, use_amp
 from .naming_images import naming_images
 from .training import protect_training, scale_lr_automatically
+
+allow_training_state()
 
 __all__ = [
     'BFloat16OptimWrapper', 'FuseHook', 'InvalidLossError', 'ProgressBarHook', 'ResumableCheckpointHook',

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-import layeragg_mm
-from layeragg_mm.datasets import make_digit_scenes
-from layeragg_mm.visualization import read_scalars
-
+from ..configs import config
+from ..datasets import make_digit_scenes
+from ..visualization import read_scalars
 from .checks import check_training
 from .config import set_data_root
 
@@ -78,7 +77,7 @@ def run_demo(name: str,
 
 
 def _load_config(name: str, data: Path, work_dir: Path, iters: int | None) -> Config:
-    cfg = Config.fromfile(Path(layeragg_mm.__file__).parent / f'.mim/configs/{name}.py')
+    cfg = Config.fromfile(config(name))
     set_data_root(cfg, str(data))
     cfg.work_dir = str(work_dir)
     cfg.custom_hooks = [dict(type='StopOnInvalidLossHook'), dict(type='ProgressBarHook')]
