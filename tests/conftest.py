@@ -1,18 +1,14 @@
 """What several tests share: a small data set, the tools as functions."""
 import importlib.util
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-
-os.environ.setdefault('TRITON_INTERPRET', '0' if torch.cuda.is_available() else '1')  # read when Triton is imported
-
 import street_scenes
+import torch
 from mmdet.datasets import CocoDataset
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.logging import MMLogger

@@ -4,13 +4,12 @@ import re
 from mmdet.models.detectors import BaseDetector
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..backbones.variants import VARIANTS
 from ..engine.config import build_model, read_config
 from ..errors import InputError
 
-__all__ = ['BASELINES', 'at_depth', 'build_backbone', 'build_detector', 'is_detector', 'use_literal_forms']
+__all__ = ['BASELINES', 'at_depth', 'build_backbone', 'build_detector', 'is_detector']
 
 # MMDetection's own, without the loading of weights that belongs to its configs.
 BASELINES = {
@@ -61,21 +60,4 @@ def build_detector(path: str) -> nn.Module:
     if not isinstance(model, BaseDetector):
         raise InputError(f'{path} is a config of {type(model).__name__}, which is no detector',
                          'Give configs of MMDetection\'s detectors.')
-    return model
-
-
-def use_literal_forms(model: nn.Module) -> nn.Module:
-    """Make ``model`` compute by the published equations as they stand, in place of the fast forms, and return it.
-
-    Methods that have a literal form (``forward`` and ``forward_literal``) are exchanged for it, and norms are hidden
-    from what would join them with their neighbours. For comparisons: norms are called otherwise then (``bn1.0``), no
-    checkpoint loads any more, and the model can neither be fused nor draw initial weights.
-    """
-    for module in list(model.modules()):
-        for name in dir(type(module)):
-            if name.endswith('_literal'):
-                setattr(module, name.removesuffix('_literal'), getattr(module, name))
-        for name, child in module.named_children():
-            if isinstance(child, _BatchNorm):
-                setattr(module, name, nn.Sequential(child).train(child.training))
     return model

@@ -27,7 +27,7 @@ class ReleasedCheckpointMixin:
     2. :meth:`translate_released` renames the authors' keys to ours and drops their classifier;
     3. what is left must be exactly this module's state, name by name and shape by shape. One thing may
        lack: a component (``mrla``, ``se``, ``conv_offset``, ...) that is not in the file at all and that is
-       no part of the ``trunk``. It keeps its initial values, and the log says so. That is how a plain
+       no part of the trunk (``trunk_keys``). It keeps its initial values, and the log says so. That is how a plain
        ResNet checkpoint starts these networks.
 
     Anything else raises :class:`CheckpointError`, whatever ``strict`` says: a network that silently loads
@@ -38,7 +38,7 @@ class ReleasedCheckpointMixin:
     prefixes: tuple[str, ...] = ('backbone.',)
 
     #: Keys of the plain network. None: every key of the module must be in the file.
-    trunk: re.Pattern | None = None
+    trunk_keys: re.Pattern | None = None
 
     @staticmethod
     def translate_released(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -67,12 +67,12 @@ class ReleasedCheckpointMixin:
         misshapen = [f'{key} {tuple(state[key].shape)} for {tuple(own[key].shape)}'
                      for key in own if key in state and state[key].shape != own[key].shape]
 
-        if self.trunk is not None:
+        if self.trunk_keys is not None:
             absent = defaultdict(list)
             for key in missing:
-                if not self.trunk.match(key):
+                if not self.trunk_keys.match(key):
                     absent[_component(key)].append(key)
-            for name in {_component(key) for key in state if not self.trunk.match(key)}:
+            for name in {_component(key) for key in state if not self.trunk_keys.match(key)}:
                 absent.pop(name, None)
             allowed = {key for keys in absent.values() for key in keys}
             missing = [key for key in missing if key not in allowed]
@@ -83,7 +83,7 @@ class ReleasedCheckpointMixin:
             raise CheckpointError(
                 f'the checkpoint does not fit {type(self).__name__}; ' + '; '.join(problems),
                 'Give the checkpoint of this very network (family, depth, variant, attention), or change the config.')
-        if self.trunk is not None and absent:
+        if self.trunk_keys is not None and absent:
             print_log(f'{type(self).__name__}: not in the checkpoint, so starting from initial values: '
                       f'{", ".join(sorted(absent))}', logger='current')
 

@@ -21,8 +21,8 @@ from layeragg_mm.analysis import (
     kept_activations,
     operator_table,
     operator_times,
-    use_literal_forms,
 )
+from layeragg_mm.fast import fast_forms
 
 CPU = torch.device('cpu')
 
@@ -45,15 +45,16 @@ def test_complexity_of_a_convolution():
 @pytest.mark.parametrize('name', ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'])
 def test_literal_forms_compute_the_same_and_keep_more(name):
     x = torch.randn(2, 3, 96, 96)
+    torch.manual_seed(0)
+    model = build_backbone(name).train()
+    for key, parameter in model.named_parameters():
+        if key.endswith('mrla.norm.weight'):
+            torch.nn.init.constant_(parameter, .5)
     outs, kept = [], []
-    for change in (lambda model: model, use_literal_forms):
-        torch.manual_seed(0)
-        model = change(build_backbone(name)).train()
-        for key, parameter in model.named_parameters():
-            if key.endswith('mrla.norm.weight') or '.mrla.norm.0.weight' in key:
-                torch.nn.init.constant_(parameter, .5)
-        outs.append(model(x))
-        kept.append(kept_activations(lambda model=model: model(x)))
+    for fast in (True, False):
+        with fast_forms(fast):
+            outs.append(model(x))
+            kept.append(kept_activations(lambda: model(x)))
     for fast, literal in zip(*outs):
         torch.testing.assert_close(fast, literal, rtol=0, atol=1e-5 * literal.abs().max().item())
     assert kept[0] < kept[1]

@@ -7,9 +7,10 @@ from layeragg_mm.layers import BaseLayerAttention
 
 
 @pytest.mark.parametrize('cfg, said', [
-    (dict(type='RLAResNet', depth=34), r'depth=34 .*allowed: 50, 101, 152'),
-    (dict(type='MRLAResNet', depth=18), r'depth=18 .*allowed: 50, 101, 152'),
+    (dict(type='RLAResNet', depth=35), r'depth=35 .*allowed: 18, 34, 50, 101, 152'),
+    (dict(type='MRLAResNet', depth=19), r'depth=19 .*allowed: 18, 34, 50, 101, 152'),
     (dict(type='RLAResNeXt', depth=34), r'depth=34 .*allowed: 50, 101, 152'),
+    (dict(type='RLAResNet', depth=34, attention='se'), r"with attention='se', depth=34 .*allowed: 50, 101, 152"),
     (dict(type='DLANet', arch='35'), r"arch='35' .*allowed: '34', '46_c'"),
     (dict(type='MRLAResNet', depth=50, variant='heavy'), r"variant='heavy' .*allowed: 'light', 'base'"),
     (dict(type='RLAResNet', depth=50, attention='cbam'), r"attention='cbam' .*allowed: None, 'se', 'eca'"),

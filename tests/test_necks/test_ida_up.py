@@ -9,8 +9,8 @@ from mmdet.registry import MODELS
 
 from layeragg_mm.backbones.dla import DLANet
 from layeragg_mm.checkpoints import CheckpointError
-from layeragg_mm.layers.aggregation import bilinear_upsampling
-from layeragg_mm.layers.deformable import DeformableConv2d
+from layeragg_mm.layers.ida import bilinear_upsampling
+from layeragg_mm.necks.deformable import DeformableConv2d
 from layeragg_mm.necks.ida_up import IDAUp
 
 CHANNELS = [8, 16, 24, 32]
