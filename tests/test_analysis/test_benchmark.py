@@ -123,6 +123,7 @@ def test_what_is_said_to_be_compiled_is_not_run_eagerly(graphs, monkeypatch):
     assert not CompiledConv.eager_steps
 
 
+@pytest.mark.slow
 def test_the_tool_compiles_fused_networks_too(graphs, run, tmp_path):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46_c', '--size', 33, 33, '--batch', 1, '--rounds', 1,
                '--compile', '--fuse', '--json', tmp_path / 'costs.json') == 0
@@ -209,6 +210,7 @@ def test_the_tool_refuses_a_config(run, tmp_path, capsys, content, said):
     assert said in refused(run, capsys, 'benchmark', config)
 
 
+@pytest.mark.slow
 def test_an_untrained_detector_is_the_same_each_time(run, tmp_path):
     flops = []
     for name in ('one.json', 'two.json'):

@@ -13,6 +13,9 @@ from layeragg_mm.published import published_detectors
 from layeragg_mm.published_tables import outdated_documents
 
 DETECTORS = published_detectors()
+# One of each network, with masks where there are some.
+QUICK = ('mask_rcnn_r50', 'mask_rcnn_rla_eca_r50', 'mask_rcnn_mrla_r50', 'mask_rcnn_mrla_base_r50',
+         'mask_rcnn_dla34_ida', 'retinanet_rla_r50', 'centernet_dla34')
 SIZE = 64, 64
 
 
@@ -30,7 +33,8 @@ def small_config(name, data_root):
     return cfg
 
 
-@pytest.mark.parametrize('name', DETECTORS)
+@pytest.mark.parametrize('name', [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in DETECTORS])
 def test_trains_a_step_and_predicts(name, coco):
     init_default_scope('mmdet')
     cfg = small_config(name, coco)

@@ -117,6 +117,7 @@ def test_layouts_and_precisions_agree(mode):
         assert (half.float() - out).abs().max() < 0.01 * out.abs().max()
 
 
+@pytest.mark.slow
 def test_centernet_compiles_whole_with_the_same_gradients():
     model, inputs = neck('centernet').eval(), features((48, 64))
     expected = model(inputs)[0]

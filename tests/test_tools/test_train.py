@@ -55,6 +55,7 @@ def test_scores_a_checkpoint_and_writes_predictions(trained, digits, run, tmp_pa
     assert {'coco/bbox_mAP', 'coco/segm_mAP'} <= set(metrics)
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_and_resumes_bit_for_bit(digits, run, tmp_path):
     def trained_to(iterations: int, work_dir) -> dict:
         assert run('train', CONFIGS / 'fcos_mrla_tiny_digits.py', '--data-root', digits, '--work-dir', work_dir,
@@ -145,6 +146,7 @@ def test_a_loss_that_is_not_finite_stops_training(run, digits, tmp_path):
     assert not list(tmp_path.glob('*.pth'))
 
 
+@pytest.mark.slow
 def test_interruption_keeps_the_last_checkpoint(digits, tmp_path):
     process = subprocess.Popen(
         [sys.executable, REPOSITORY / 'tools/train.py', DIGITS_CONFIG, '--data-root', digits, '--work-dir', tmp_path,
