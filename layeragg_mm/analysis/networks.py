@@ -5,19 +5,11 @@ from mmdet.models.detectors import BaseDetector
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
-from ..backbones.variants import VARIANTS
+from ..backbones.variants import PLAIN, VARIANTS
 from ..engine.config import build_model, read_config
 from ..errors import InputError
 
-__all__ = ['BASELINES', 'at_depth', 'build_backbone', 'build_detector', 'is_detector']
-
-# MMDetection's own, without the loading of weights that belongs to its configs.
-BASELINES = {
-    **{f'resnet{depth}': dict(type='mmdet.ResNet', depth=depth) for depth in (50, 101, 152)},
-    **{f'resnext{depth}_32x4d': dict(type='mmdet.ResNeXt', depth=depth, groups=32, base_width=4)
-       for depth in (50, 101)},
-}
-
+__all__ = ['at_depth', 'build_backbone', 'build_detector', 'is_detector']
 
 def is_detector(name: str) -> bool:
     """Return whether ``name`` is a config rather than a backbone."""
@@ -25,12 +17,12 @@ def is_detector(name: str) -> bool:
 
 
 def build_backbone(name: str, *, depth: int | None = None, norm_eval: bool = True) -> nn.Module:
-    """Build a backbone of :data:`BASELINES` or ``VARIANTS``, at another depth if one is given.
+    """Build a backbone of ``PLAIN`` or ``VARIANTS``, at another depth if one is given.
 
     Raises:
         InputError: no backbone has this name, or it does not come in depths.
     """
-    rows = {**BASELINES, **VARIANTS}
+    rows = {**PLAIN, **VARIANTS}
     if name not in rows:
         raise InputError(f'no backbone is called {name}', f'Available: {", ".join(rows)}.')
     cfg = dict(rows[name], norm_eval=norm_eval)

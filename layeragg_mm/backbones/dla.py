@@ -1,4 +1,5 @@
 """Deep layer aggregation networks."""
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -68,6 +69,7 @@ class DLANet(ReleasedCheckpointMixin, BaseModule):
         ]
     }
     prefixes = ('backbone.', 'base.')
+    trunk_keys = re.compile(r'(?!.*\.conv_offset\.)')  # all but the offsets of deformable convolutions
 
     def __init__(self,
                  arch: str,

@@ -1,6 +1,13 @@
-"""Every variant of every backbone, as data: what tools/list_backbones.py prints and the test battery checks."""
+"""Every variant of every backbone, as data; a new one joins tests, benchmark and documents by being listed."""
 
-__all__ = ['VARIANTS']
+__all__ = ['PLAIN', 'VARIANTS']
+
+# MMDetection's own, to compare with; without the loading of weights that belongs to its configs.
+PLAIN = {
+    **{f'resnet{depth}': dict(type='mmdet.ResNet', depth=depth) for depth in (18, 34, 50, 101, 152)},
+    **{f'resnext{depth}_32x4d': dict(type='mmdet.ResNeXt', depth=depth, groups=32, base_width=4)
+       for depth in (50, 101)},
+}
 
 VARIANTS = {
     'rla_r18': dict(type='RLAResNet', depth=18),

@@ -101,7 +101,7 @@ def _unpack(state: dict, prefixes: tuple[str, ...]) -> dict[str, Tensor]:
 
 def _component(key: str) -> str:
     """Return the last part of a key's path that names a module not addressed by a number, e.g. ``se``."""
-    path = re.sub(r'^layer\d+\.\d+\.(conv\d\.)?', '', key)
+    path = re.sub(r'^(layer\d+\.\d+\.(conv\d\.)?|level\d\..*conv2\.)', '', key)
     return path.split('.')[0]
 
 

@@ -10,7 +10,10 @@ from mmengine.registry import MODELS
 
 from layeragg_mm.backbones.variants import VARIANTS
 
-every_variant = pytest.mark.parametrize('name', VARIANTS)
+# Of many alike, one of each kind in the quick tier.
+QUICK = {'rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c'}
+every_variant = pytest.mark.parametrize(
+    'name', [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS])
 SIZES = [(33, 33), (47, 34), (64, 65), (97, 101)]
 
 

@@ -32,6 +32,17 @@ def test_every_convolution_and_norm_calls_its_hook(name):
     assert set(seen) == set(layers)
 
 
+@pytest.mark.parametrize('mode', ['pyramid', 'finest', 'centernet'])
+def test_the_necks_layers_call_theirs(mode):
+    neck, seen = MODELS.build(dict(type='IDAUp', in_channels=[8, 16, 24, 32], out_channels=8, mode=mode)).eval(), []
+    layers = {key: layer for key, layer in neck.named_modules() if isinstance(layer, LAYERS)}
+    for key, layer in layers.items():
+        layer.register_forward_hook(lambda layer, inputs, output, key=key: seen.append(key))
+    with torch.no_grad():
+        neck([torch.randn(1, 8 + 8 * i, 32 >> i, 32 >> i) for i in range(4)])
+    assert set(seen) == set(layers)
+
+
 @every_network
 def test_a_layer_that_carries_a_hook_is_called_and_what_the_hook_returns_is_taken(name):
     model, x = narrow(name).double(), images(1, 3, 64, 64).double()

@@ -15,6 +15,7 @@ from layeragg_mm.fast import FORMS, fast_forms
 from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention, Root, Tree
 from layeragg_mm.layers.conv_norm import ConvSequential, conv_norm, in_sequence
 from layeragg_mm.layers.dla import BasicBlock, Bottleneck
+from layeragg_mm.layers.forms import switch_by_environment
 
 DEVICES = ['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu']
 
@@ -197,6 +198,17 @@ def test_the_switch_goes_back_and_names_what_there_is():
     for wrong in (('history',), (), (True, False)):
         with pytest.raises(ValueError, match=r"allowed: True, False, or some of .*'history_sum'"):
             fast_forms(*wrong)
+
+
+def test_the_environment_switches_too(monkeypatch):
+    with fast_forms(True):  # which goes back
+        for value, on in (('0', set()), ('history_sum,frozen_norm', {'history_sum', 'frozen_norm'}), ('1', set(FORMS))):
+            monkeypatch.setenv('LAYERAGG_FAST', value)
+            switch_by_environment()
+            assert {name for name, form in FORMS.items() if form.devices} == on
+        monkeypatch.setenv('LAYERAGG_FAST', 'fast')
+        with pytest.raises(ValueError, match="LAYERAGG_FAST=fast: no fast form is called 'fast'"):
+            switch_by_environment()
 
 
 def test_no_form_is_on_on_a_gpu_by_default():
