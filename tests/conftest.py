@@ -3,7 +3,7 @@ import importlib.util
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,11 @@ def forget_earlier_runs() -> None:
 @pytest.fixture(autouse=True)
 def each_test_on_its_own() -> None:
     forget_earlier_runs()
+
+
+def slow_but(quick: Sequence[str], names: Iterable[str]) -> list:
+    """Return ``names`` to parametrize a test with, all marked slow but the ``quick`` ones."""
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
 
 
 @pytest.fixture(scope='session')

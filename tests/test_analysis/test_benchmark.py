@@ -149,6 +149,7 @@ def test_names_at_depths():
     assert at_depth('mrla_base_deep_r50', None) == 'mrla_base_deep_r50'
 
 
+@pytest.mark.slow
 def test_the_tool_writes_table_data_and_chart_of_the_growth(run, tmp_path, capsys):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46x_c', '--sizes', 33, 64, '--batch', 1, '--rounds', 2,
                '--literal', '--fuse', '--json', tmp_path / 'costs.json', '--chart', tmp_path / 'costs.png') == 0
@@ -182,6 +183,7 @@ def test_a_profile_adds_up():
     assert [row[1::2] for row in rows[8:]] == [['others', '3.0', '1.0'], ['all', '19.0', '5.0']]
 
 
+@pytest.mark.slow
 def test_the_tool_profiles_the_fused_networks(run, capsys):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46x_c', '--size', 64, 64, '--batch', 1, '--rounds', 1,
                '--fuse', '--profile') == 0

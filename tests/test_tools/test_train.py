@@ -35,6 +35,7 @@ def test_trains_and_writes_a_checkpoint(trained):
     assert all(torch.isfinite(value).all() for value in checkpoint['state_dict'].values())
 
 
+@pytest.mark.slow
 def test_resumes_where_it_stopped(trained, digits, run, tmp_path, capsys):
     shutil.copytree(trained, tmp_path / 'run')
     options = [option.replace('max_iters=2', 'max_iters=3') for option in TWO_ITERATIONS]
