@@ -45,7 +45,7 @@ def check(path: Path, model: torch.nn.Module) -> None:
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * other.abs().max().item())
 
 
-@pytest.mark.parametrize('dynamo', [True, False], ids=['dynamo', 'TorchScript'])
+@pytest.mark.parametrize('dynamo', [pytest.param(True, marks=pytest.mark.slow), False], ids=['dynamo', 'TorchScript'])
 @pytest.mark.parametrize('name', FAMILIES)
 def test_onnx_with_free_batch_and_size(name, dynamo, tmp_path):
     model = build(name, **FAMILIES[name]).eval()
