@@ -66,7 +66,7 @@ class MRLAResNet(AggregationResNet):
             options['channels_per_head'] = channels_per_head
         attention_class, self.step = self.variants[variant]
         blocks = [block for stage in self.stages for block in stage]
-        rates = torch.linspace(0, drop_path_rate, len(blocks)).tolist()
+        rates = torch.linspace(0, drop_path_rate, len(blocks), device='cpu').tolist()
         for block, rate in zip(blocks, rates):
             if mrla_act_cfg is not None:
                 options['act'] = build_activation_layer(mrla_act_cfg)
