@@ -119,6 +119,7 @@ DAMAGES = {
     'a class of the config that is no category': edited(lambda content: content['categories'][3].update(name='other')),
     'categories in another order than the classes of the config': edited(
         lambda content: content['categories'].reverse()),
+    'an annotation id of 0, in the validation file': first_object(VAL, id=0),
     'polygons of two points': first_object(segmentation=[[5, 5, 20, 20]]),
     'polygons of two points, in the validation file': first_object(VAL, segmentation=[[5, 5, 20, 20]]),
     'a polygon that is not in a list': first_object(segmentation=[5, 5, 20, 5, 20, 20]),

@@ -131,21 +131,22 @@ def spread(length: int, most: int) -> list[int]:
     return [i * length // count for i in range(count)]
 
 
-def check_classes(name: str, dataset: BaseDataset, categories: list[str]) -> None:
-    """The classes of a COCO data set must be categories of its annotation file, and in their order."""
+def check_classes(name: str, dataset: BaseDataset, categories: list[str], file: str | None = None) -> None:
+    """The classes of a COCO data set must be categories of its annotation file (or ``file``), and in their order."""
+    file = file or dataset.ann_file
     classes = list(dataset.metainfo['classes'])
     lacking = [name for name in classes if name not in categories]
     if lacking:
         raise InputError(
-            f'{name}: the config\'s classes do not fit {dataset.ann_file}: it has no category {some(lacking)}; '
+            f'{name}: the config\'s classes do not fit {file}: it has no category {some(lacking)}; '
             f'its categories are {some(categories)}',
             'Set metainfo=dict(classes=(...)) of the data set to names of the file, and num_classes of the heads to '
             'their number.')
     ordered = [category for category in categories if category in classes]
     if classes != ordered:
         raise InputError(
-            f'{name}: the config lists the classes in another order than {dataset.ann_file}, whose order MMDetection '
-            f'goes by: predictions would have each other\'s names; the file\'s order is {some(ordered)}',
+            f'{name}: the config lists the classes in another order than {file}, whose order MMDetection goes '
+            f'by: predictions would have each other\'s names; the file\'s order is {some(ordered)}',
             'List metainfo=dict(classes=(...)) in the order of the file.')
 
 

@@ -1,6 +1,8 @@
 """What goes wrong where something of a config is built, told in the config's words."""
 import linecache
+import logging
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,9 @@ from ..configs import walk
 from ..errors import InputError, RunError
 from ..registered import find_registered, name_of, refuse_arguments, takes
 
-__all__ = ['described', 'naming_nodes', 'path_of']
+__all__ = ['described', 'frames_of', 'naming_nodes', 'path_of', 'saying_nothing']
+
+LONG = 50  # characters of a value that is not shown any more
 
 
 @contextmanager
@@ -34,6 +38,19 @@ def naming_nodes(cfg: dict, name: str = '') -> Iterator[None]:
         if told is None:
             raise
         raise told from error
+
+
+@contextmanager
+def saying_nothing() -> Iterator[None]:
+    """Within, nothing is logged and no one is warned: what is built here the run builds again, and says it then."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(before)
 
 
 def explain(error: Exception, cfg: dict, name: str) -> InputError | None:
@@ -72,7 +89,7 @@ def explain_node(error: Exception, frame: FrameType, cfg: dict, name: str) -> In
     except InputError as told:
         return told
     given = ', '.join(f'{key}={value!r}' for key, value in node.items()
-                      if key != 'type' and isinstance(value, (str, int, float, tuple, list, type(None))))
+                      if key != 'type' and not isinstance(value, dict) and len(repr(value)) < LONG)
     return InputError(f'{path}: {name_of(node)}({given}) cannot be built: {described(error)}',
                       f'Correct the config: {takes(built, name_of(node))}')
 
