@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
 from layeragg_mm.engine import (
+    NameUnfitFilesHook,
     add_config_arguments,
     check_config,
     check_testing,
@@ -62,6 +63,7 @@ def main() -> None:
         join_processes_without_gpu(cfg)
         setup_cache_size_limit_of_dynamo()
         runner = Runner.from_cfg(cfg)
+        runner.register_hook(NameUnfitFilesHook())
         if args.out is not None and not segmentation:
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         runner.test()

@@ -1,11 +1,9 @@
 """What goes wrong where something of a config is built, told in the config's words."""
-import linecache
 import logging
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from mmengine.registry import MODELS, Registry
@@ -13,8 +11,9 @@ from mmengine.registry import MODELS, Registry
 from ..configs import walk
 from ..errors import InputError, RunError
 from ..registered import find_registered, name_of, refuse_arguments, takes
+from ..tracebacks import described, frames_of
 
-__all__ = ['described', 'frames_of', 'naming_nodes', 'path_of', 'saying_nothing']
+__all__ = ['naming_nodes', 'path_of', 'saying_nothing']
 
 LONG = 50  # characters of a value that is not shown any more
 
@@ -63,13 +62,6 @@ def explain(error: Exception, cfg: dict, name: str) -> InputError | None:
     return None
 
 
-def frames_of(error: BaseException) -> Iterator[FrameType]:
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame
-        traceback = traceback.tb_next
-
-
 def innermost_building(error: BaseException) -> FrameType | None:
     """Return the last frame in an error's traceback that builds from a dict with a type."""
     building = [frame for frame in frames_of(error)
@@ -109,23 +101,3 @@ def path_of(node: dict, cfg: dict, name: str = '') -> str | None:
 
 def is_part(one: dict, other: dict) -> bool:
     return all(key in other and other[key] == value for key, value in one.items())
-
-
-def described(error: BaseException) -> str:
-    """Return what an error says in one line, and where it says nothing, the line of code that raised it."""
-    text = ' '.join(str(error).split())
-    if isinstance(error, KeyError) and error.args:
-        text = ' '.join(str(error.args[0]).split())
-        return text if ' ' in text else f'{text!r} is missing'
-    if text:
-        return text
-    *_, frame = frames_of(error)
-    line = linecache.getline(frame.f_code.co_filename, error_line(error)).strip()
-    return f'{type(error).__name__} at {Path(frame.f_code.co_filename).name}: {line}'
-
-
-def error_line(error: BaseException) -> int:
-    traceback = error.__traceback__
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback.tb_lineno

@@ -7,7 +7,8 @@ from mmengine.registry import init_default_scope
 from ..checkpoints.loading import check_fit
 from ..checkpoints.reading import read_checkpoint
 from ..configs import walk
-from ..datasets.checks import check_data, check_objects, is_local
+from ..datasets.checks import check_data, is_local
+from ..datasets.pipeline_checks import check_objects
 from ..errors import InputError
 from .evaluator_checks import check_evaluated, check_evaluators, check_monitors
 from .fsdp import check_fsdp
@@ -48,6 +49,7 @@ def check_training(cfg: Config, skip: bool = False) -> None:
         cfg: of the run.
         skip: training images that cannot be read are left out.
     """
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_fsdp(cfg)
     if cfg.get('load_from'):
         check_checkpoint(cfg.load_from, 'load_from')
@@ -61,6 +63,7 @@ def check_training(cfg: Config, skip: bool = False) -> None:
 
 def check_testing(cfg: Config) -> None:
     """Raise an :class:`InputError` unless testing ``cfg`` has its files, fitting classes and its checkpoint."""
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_checkpoint(cfg.load_from, 'CHECKPOINT')
     check_evaluated(cfg, 'test', check_data(cfg, 'test'), check_evaluators(cfg, 'test'))
     check_fit(cfg.model, cfg.load_from)

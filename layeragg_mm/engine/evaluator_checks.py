@@ -20,7 +20,8 @@ from pycocotools.coco import COCO
 
 from ..configs import walk
 from ..datasets.annotations import check_true_masks_of, load_annotations
-from ..datasets.checks import check_classes, is_local, is_plain_coco, leaves
+from ..datasets.checks import check_classes, is_local, is_plain_coco
+from ..datasets.sampling import infos_of, leaves
 from ..errors import InputError
 from ..registered import did_you_mean, find_registered, some
 from .build_errors import saying_nothing
@@ -128,7 +129,7 @@ def check_evaluated(cfg: Config, mode: str, dataset, contents: dict[str, dict]) 
     whole = [leaf for leaf in leaves(dataset) if is_plain_coco(type(leaf))]
     if len(whole) != len(list(leaves(dataset))):
         return
-    shown = {info['img_id']: info for leaf in whole for info in map(leaf.get_data_info, range(len(leaf)))}
+    shown = {info['img_id']: info for leaf in whole for info in infos_of(leaf)}
     for path, content in contents.items():
         file = dict(metric_nodes(cfg, mode))[path]['ann_file']
         images = {image['id']: image for image in content['images']}

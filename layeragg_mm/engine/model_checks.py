@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from ..configs import walk
 from ..errors import InputError
 from ..registered import arguments_of, check_arguments, did_you_mean, find_registered, name_of, some
-from .build_errors import frames_of, naming_nodes, path_of, saying_nothing
+from ..tracebacks import frames_of
+from .build_errors import naming_nodes, path_of, saying_nothing
 from .section_checks import nodes_in
 
 __all__ = ['build_model', 'check_flow', 'check_optimization']
