@@ -11,11 +11,12 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner, find_latest_checkpoint
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..datasets.checked_pipeline import name_unfit_files
 from ..errors import RunError
 from ..fusion import fuse
 from .distributed import any_process
 
-__all__ = ['FuseHook', 'InvalidLossError', 'ProgressBarHook', 'StopOnInvalidLossHook']
+__all__ = ['FuseHook', 'InvalidLossError', 'NameUnfitFilesHook', 'ProgressBarHook', 'StopOnInvalidLossHook']
 
 
 class InvalidLossError(RunError):
@@ -48,6 +49,20 @@ class StopOnInvalidLossHook(Hook):
         raise InvalidLossError(
             f'the loss is not finite at iteration {runner.iter + 1}: {"; ".join(found)}; last good checkpoint: {last}',
             'Lower the learning rate or look at these images, then go on with --resume.')
+
+
+@HOOKS.register_module()
+class NameUnfitFilesHook(Hook):
+    """Lets the data sets of a run name the files that their pipelines cannot take (``CheckedPipeline``)."""
+
+    def before_train(self, runner: Runner) -> None:
+        name_unfit_files(runner.train_dataloader.dataset)
+
+    def before_val(self, runner: Runner) -> None:
+        name_unfit_files(runner.val_dataloader.dataset)
+
+    def before_test(self, runner: Runner) -> None:
+        name_unfit_files(runner.test_dataloader.dataset)
 
 
 @HOOKS.register_module()
