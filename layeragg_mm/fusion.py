@@ -17,7 +17,7 @@ from .backbones import DLANet, RLAResNet
 from .fast.channels_last import reads_channels_last, to_contiguous
 from .fast.frozen_norm import Affine, affine_of_frozen
 from .fast.joint_projection import JointConvs, are_joinable, joint_step
-from .layers import RecurrentAggregation, dla
+from .layers import DOConv2d, PSConv2d, RecurrentAggregation, dla
 from .layers.forms import carries_hooks
 from .layers.mrla import LayerAttention
 from .necks.deformable import DeformableConv2d
@@ -26,7 +26,7 @@ __all__ = ['fuse']
 
 # Exactly these: what extends them may compute its weights anew each time.
 CONVOLUTIONS = (nn.Conv2d, wrappers.Conv2d, nn.ConvTranspose2d, wrappers.ConvTranspose2d, ModulatedDeformConv2dPack,
-                DeformableConv2d)
+                DeformableConv2d, PSConv2d)
 
 
 @torch.no_grad()
@@ -41,7 +41,8 @@ def fuse(model: nn.Module) -> nn.Module:
 
     and the layer attention of MRLA and the update of RLA's hidden state read s and b in their fast forms. Covered are
     the backbones and the neck of this package, OpenMMLab's ResNets and their kind, mmcv's ``ConvModule`` (FPN, heads,
-    ...) and every ``Sequential``. Every other norm stays, and the result is right all the same: one without statistics
+    ...) and every ``Sequential``. Before, each :class:`~layeragg_mm.layers.DOConv2d` becomes the plain convolution that
+    it is. Every other norm stays, and the result is right all the same: one without statistics
     of its own (GN, LN, ...), one that follows no convolution, one in an architecture that is not known here.
 
     Args:
@@ -63,7 +64,7 @@ def fuse(model: nn.Module) -> nn.Module:
             part = f'{name} of this' if name else 'this'
             raise ValueError(f'fuse needs a model in evaluation mode, and {part} {type(model).__name__} is in training '
                              'mode; call eval() first')
-    model = copy.deepcopy(model)
+    model = _folded(copy.deepcopy(model))
     for module in list(model.modules()):
         for norm, *convs in _junctions(module):
             _join(norm, convs)
@@ -77,6 +78,15 @@ def fuse(model: nn.Module) -> nn.Module:
             module.register_forward_hook(_to_contiguous)
     model.eval()  # the new layers too; MMDetection's ResNet returns nothing here
     return model.requires_grad_(False)
+
+
+def _folded(model: nn.Module) -> nn.Module:
+    """Replace in ``model`` the convolutions that make their kernel of several tensors by plain ones; return it."""
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if type(child) is DOConv2d and not carries_hooks(child):
+                parent._modules[name] = child.folded()
+    return model.folded() if type(model) is DOConv2d else model
 
 
 def _to_channels_last(backbone: nn.Module, inputs: tuple, named: dict) -> tuple[tuple[torch.Tensor], dict]:
