@@ -17,16 +17,17 @@ from .backbones import DLANet, RLAResNet
 from .fast.channels_last import reads_channels_last, to_contiguous
 from .fast.frozen_norm import Affine, affine_of_frozen
 from .fast.joint_projection import JointConvs, are_joinable, joint_step
-from .layers import DOConv2d, PSConv2d, RecurrentAggregation, dla
+from .layers import DGConv2d, DOConv2d, PSConv2d, PyConv2d, RecurrentAggregation, WeightNetConv2d, dla
 from .layers.forms import carries_hooks
 from .layers.mrla import LayerAttention
+from .layers.weight_net import WeightNetShuffleBlock
 from .necks.deformable import DeformableConv2d
 
 __all__ = ['fuse']
 
 # Exactly these: what extends them may compute its weights anew each time.
 CONVOLUTIONS = (nn.Conv2d, wrappers.Conv2d, nn.ConvTranspose2d, wrappers.ConvTranspose2d, ModulatedDeformConv2dPack,
-                DeformableConv2d, PSConv2d)
+                DeformableConv2d, PSConv2d, WeightNetConv2d, PyConv2d, DGConv2d)
 
 
 @torch.no_grad()
@@ -127,6 +128,7 @@ def _join(norm_place: _Place, conv_places: list[_Place]) -> None:
         shift = None  # belongs to one of them
 
 
+@singledispatch
 def _scaled(conv: nn.Module, scale: torch.Tensor, shift: torch.Tensor | None) -> nn.Module:
     """Return a convolution with ``scale`` times the result of ``conv``, plus ``shift``; others may share ``conv``."""
     fused = copy.deepcopy(conv)
@@ -137,6 +139,27 @@ def _scaled(conv: nn.Module, scale: torch.Tensor, shift: torch.Tensor | None) ->
         fused.weight = nn.Parameter(scale[:, None, None, None] * conv.weight)
     terms = [term for term in (None if conv.bias is None else scale * conv.bias, shift) if term is not None]
     fused.bias = nn.Parameter(sum(terms)) if terms else None
+    return fused
+
+
+@_scaled.register
+def _(conv: PyConv2d, scale: torch.Tensor, shift: torch.Tensor | None) -> PyConv2d:
+    fused = copy.deepcopy(conv)
+    widths = [level.out_channels for level in conv.pyconv_levels]
+    shifts = [None] * len(widths) if shift is None else shift.split(widths)
+    for i, (of_level, shift_of_level) in enumerate(zip(scale.split(widths), shifts)):
+        fused.pyconv_levels[i] = _scaled(conv.pyconv_levels[i], of_level, shift_of_level)
+    return fused
+
+
+@_scaled.register
+def _(conv: DGConv2d, scale: torch.Tensor, shift: torch.Tensor | None) -> DGConv2d:
+    fused = copy.deepcopy(conv)
+    for h in range(conv.heads):
+        head = getattr(fused, f'headconv_{h}')
+        head.conv = _scaled(head.conv, scale[h::conv.heads], None if shift is None else shift[h::conv.heads])
+    for norm, in _junctions(fused):  # its own, which a copy still has
+        _join(norm, [])
     return fused
 
 
@@ -204,7 +227,15 @@ def _(module):
 
 
 @_junctions.register
-def _(module: LayerAttention):
+def _(module: WeightNetShuffleBlock):
+    for i in ('1', '2', '3', '_proj_1', '_proj_2'):
+        if hasattr(module, f'bn{i}'):
+            yield _Place(module, f'bn{i}'), _Place(module, f'wnet{i}')
+
+
+@_junctions.register(DGConv2d)
+@_junctions.register(LayerAttention)
+def _(module):
     yield (_Place(module, 'norm'),)
 
 

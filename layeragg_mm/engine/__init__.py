@@ -9,7 +9,7 @@ from .checks import check_testing, check_training
 from .config import add_config_arguments, load_config, set_data_root
 from .distributed import any_process, join_processes_without_gpu
 from .fsdp import ResumableFSDPStrategy
-from .hooks import FuseHook, InvalidLossError, ProgressBarHook, StopOnInvalidLossHook
+from .hooks import DynamicGroupHook, FuseHook, InvalidLossError, ProgressBarHook, StopOnInvalidLossHook
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .mixed_precision import BFloat16OptimWrapper, use_amp
 from .naming_images import naming_images
@@ -18,8 +18,9 @@ from .training import protect_training, scale_lr_automatically
 allow_training_state()
 
 __all__ = [
-    'BFloat16OptimWrapper', 'FuseHook', 'InvalidLossError', 'ProgressBarHook', 'ResumableCheckpointHook',
-    'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop', 'StopOnInvalidLossHook', 'add_config_arguments',
-    'any_process', 'check_testing', 'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config',
-    'naming_images', 'protect_training', 'resume', 'scale_lr_automatically', 'set_data_root', 'use_amp'
+    'BFloat16OptimWrapper', 'DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'ProgressBarHook',
+    'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop',
+    'StopOnInvalidLossHook', 'add_config_arguments', 'any_process', 'check_testing', 'check_training',
+    'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'naming_images', 'protect_training', 'resume',
+    'scale_lr_automatically', 'set_data_root', 'use_amp'
 ]
