@@ -9,13 +9,20 @@ from ..backbones.variants import VARIANTS
 from ..engine.config import build_model, read_config
 from ..errors import InputError
 
-__all__ = ['BASELINES', 'at_depth', 'build_backbone', 'build_detector', 'is_detector']
+__all__ = ['BASELINES', 'CONVOLUTIONS', 'at_depth', 'build_backbone', 'build_detector', 'is_detector']
 
 # MMDetection's own, without the loading of weights that belongs to its configs.
 BASELINES = {
     **{f'resnet{depth}': dict(type='mmdet.ResNet', depth=depth) for depth in (50, 101, 152)},
     **{f'resnext{depth}_32x4d': dict(type='mmdet.ResNeXt', depth=depth, groups=32, base_width=4)
        for depth in (50, 101)},
+}
+
+# Its ResNet with one of our convolutions.
+CONVOLUTIONS = {
+    'doconv_r50': dict(type='mmdet.ResNet', depth=50, conv_cfg=dict(type='DOConv2d')),
+    'psconv_r50': dict(type='mmdet.ResNet', depth=50, dcn=dict(type='PSConv2d'), stage_with_dcn=(True,) * 4),
+    'weightnet_r50': dict(type='mmdet.ResNet', depth=50, conv_cfg=dict(type='WeightNetConv2d')),
 }
 
 
@@ -25,12 +32,12 @@ def is_detector(name: str) -> bool:
 
 
 def build_backbone(name: str, *, depth: int | None = None, norm_eval: bool = True) -> nn.Module:
-    """Build a backbone of :data:`BASELINES` or ``VARIANTS``, at another depth if one is given.
+    """Build a backbone of :data:`BASELINES`, :data:`CONVOLUTIONS` or ``VARIANTS``, at another depth if one is given.
 
     Raises:
         InputError: no backbone has this name, or it does not come in depths.
     """
-    rows = {**BASELINES, **VARIANTS}
+    rows = {**BASELINES, **CONVOLUTIONS, **VARIANTS}
     if name not in rows:
         raise InputError(f'no backbone is called {name}', f'Available: {", ".join(rows)}.')
     cfg = dict(rows[name], norm_eval=norm_eval)
