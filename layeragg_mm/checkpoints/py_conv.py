@@ -3,7 +3,7 @@ import re
 
 from torch import Tensor
 
-__all__ = ['translate_pyconv']
+__all__ = ['translate_pyconv', 'translate_pyconv_head']
 
 _LEVEL = re.compile(r'\.conv2_(\d)\.')
 
@@ -23,5 +23,19 @@ def translate_pyconv(state: dict[str, Tensor]) -> dict[str, Tensor]:
     for key, value in state.items():
         if not key.startswith(('fc.', 'pyconvhead.', 'aux.', 'cls.')):
             key = key.replace('layer0.0.', 'conv1.').replace('layer0.1.', 'bn1.')
-            translated[_LEVEL.sub(lambda level: f'.pyconv_levels.{int(level[1]) - 1}.', key)] = value
+            translated[_LEVEL.sub(_to_level, key)] = value
     return translated
+
+
+def translate_pyconv_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the parsing head of a PyConvSegNet under this project's names, of which it alone has ``pyconvhead``."""
+    translated = {}
+    for key, value in state.items():
+        if not key.startswith(('layer', 'aux.', 'conv1.', 'bn1.')):
+            key = key.removeprefix('pyconvhead.').replace('cls.1.', 'conv_seg.')
+            translated[_LEVEL.sub(_to_level, key)] = value
+    return translated
+
+
+def _to_level(match: re.Match) -> str:
+    return f'.pyconv_levels.{int(match[1]) - 1}.'
