@@ -14,9 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..datasets.checked_pipeline import name_unfit_files
 from ..errors import RunError
 from ..fusion import fuse
+from ..layers import DGConv2d
 from .distributed import any_process
 
-__all__ = ['FuseHook', 'InvalidLossError', 'NameUnfitFilesHook', 'ProgressBarHook', 'StopOnInvalidLossHook']
+__all__ = ['DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook', 'ProgressBarHook',
+           'StopOnInvalidLossHook']
 
 
 class InvalidLossError(RunError):
@@ -112,3 +114,28 @@ class FuseHook(Hook):
             runner.model.module = fuse(runner.model.module)
         else:
             runner.model = fuse(runner.model)
+
+
+@HOOKS.register_module()
+class DynamicGroupHook(Hook):
+    """Tells the dynamic group convolutions (DGC) of a model how far its training is, and adds their lasso term.
+
+    The term's gradient joins that of the loss in the layers, so that no detector knows of it; as the loss is, it is
+    scaled for mixed precision and divided where gradients are accumulated.
+
+    Args:
+        lasso_weight: weight of the sum of all layers' lasso terms in the loss; published is 1e-5.
+    """
+
+    def __init__(self, lasso_weight: float = 1e-5) -> None:
+        self.lasso_weight = lasso_weight
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        wrapper = runner.optim_wrapper
+        weight = self.lasso_weight * wrapper.scale_loss(torch.ones(())).item()
+        if hasattr(wrapper, 'loss_scaler'):
+            weight *= wrapper.loss_scaler.get_scale()
+        for module in runner.model.modules():
+            if isinstance(module, DGConv2d):
+                module.set_progress(runner.iter / runner.max_iters)
+                module.lasso_weight = weight
