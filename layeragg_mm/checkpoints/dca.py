@@ -1,0 +1,128 @@
+"""DCANet as its authors released it (ImageNet classification and MMDetection 1 backbones)."""
+import re
+from collections import defaultdict
+
+import torch
+from torch import Tensor
+
+__all__ = ['translate_dca', 'translate_dca_module']
+
+_MODULES = [(re.compile(pattern), replacement) for pattern, replacement in [
+    # CBAM
+    (r'^ChannelGate\.mlp\.1\.', 'channel_gate.mlp.0.'),
+    (r'^ChannelGate\.mlp\.3\.', 'channel_gate.mlp.2.'),
+    (r'^ChannelGate\.att_fc\.', 'channel_gate.resize.'),
+    (r'^ChannelGate\.alpha\.0\.', 'channel_gate.connection.'),
+    (r'^ChannelGate\.alpha\.1\.', 'channel_gate.connection.norm.'),
+    (r'^SpatialGate\.spatial\.conv\.', 'spatial_gate.score.0.'),
+    (r'^SpatialGate\.spatial\.bn\.', 'spatial_gate.score.1.'),
+    (r'^SpatialGate\.bnrelu\.0\.', 'spatial_gate.mixed_norm.'),
+    # GC
+    (r'^conv_mask\.', 'mask.'),
+    (r'^channel_add_conv\.', 'transform.'),
+    (r'^gc_resize\.', 'resize.'),
+    # SK
+    (r'^(conv2g|conv5)\.', 'dilated.0.'),
+    (r'^(bn2g|bn5)\.', 'dilated.1.'),
+    (r'^conv_fc1\.', 'fc.0.'),
+    (r'^bn_fc1\.', 'fc.1.'),
+    (r'^conv_fc2\.', 'fc.3.'),
+    (r'^att_fc_?1\.', 'connections.0.resize.'),
+    (r'^att_fc_?2\.', 'connections.1.resize.'),
+    (r'^att_conv1\.0\.', 'connections.0.'),
+    (r'^att_conv1\.1\.', 'connections.0.norm.'),
+    (r'^att_conv2\.0\.', 'connections.1.'),
+    (r'^att_conv2\.1\.', 'connections.1.norm.'),
+    # SE, GE
+    (r'^att_fc\.', 'connection.resize.'),
+    (r'^conv\.0\.', 'connection.'),
+    (r'^conv\.1\.', 'connection.norm.'),
+]]
+# What reads the state before, which a network's first module does not have.
+_CONNECTION = re.compile(r'^(weight|(channel_gate\.|spatial_gate\.)?(connections?|resize|weight|mixed_norm)(\.|$))')
+
+_MIX = re.compile(r'connection(s\.\d)?\.weight$')
+
+
+def translate_dca_module(released: dict[str, Tensor], *, first: bool = False) -> dict[str, Tensor]:
+    """Return the weights of one attention module under this project's names.
+
+    ============================================  =====================================
+    released                                      here
+    ============================================  =====================================
+    ``fc.{0,2}`` (SE)                             the same
+    ``att_fc``, ``conv.0``, ``conv.1`` (SE, GE)   ``connection.{resize,weight,norm}``
+    ``conv_mask``, ``channel_add_conv`` (GC)      ``mask``, ``transform``
+    ``att_fc``, ``weight`` (GC)                   ``resize``, ``weight``
+    ``ChannelGate.{mlp.{1,3},att_fc}`` (CBAM)     ``channel_gate.{mlp.{0,2},resize}``
+    ``ChannelGate.alpha.{0,1}``                   ``channel_gate.connection.{weight,norm}``
+    ``SpatialGate.spatial.{conv,bn}``             ``spatial_gate.score.{0,1}``
+    ``SpatialGate.bnrelu.0``, ``.p1``, ``.p2``    ``spatial_gate.mixed_norm``, ``.weight``
+    ``conv2g``, ``bn2g`` (SK; or ``conv5``, ...)  ``dilated.{0,1}``
+    ``conv_fc1``, ``bn_fc1``, ``conv_fc2``        ``fc.{0,1,3}``
+    ``att_fc_{1,2}``, ``att_conv{1,2}.{0,1}``     ``connections.{0,1}.{resize,weight,norm}``
+    ============================================  =====================================
+
+    1x1 convolutions of vectors are linear layers here. Dropped are biases without effect (of the mix, before LN; of
+    GC's mask, before the softmax); that of CBAM's 1x1 convolution goes into the mean of its norm. ``first``: dropped is
+    all that would read a state, which the network's first module does not have.
+    """
+    released = dict(released)
+    is_gc = 'conv_mask.weight' in released
+    for bias in ('conv.0.bias', 'conv_mask.bias', 'att_conv1.0.bias', 'att_conv2.0.bias'):
+        released.pop(bias, None)
+    if 'ChannelGate.att_fc.0.bias' in released:
+        mean = 'ChannelGate.att_fc.1.running_mean'
+        released[mean] = released[mean] - released.pop('ChannelGate.att_fc.0.bias')
+    if 'SpatialGate.p1' in released:
+        released['spatial_gate.weight'] = _joined(released.pop('SpatialGate.p1'), released.pop('SpatialGate.p2'))
+    translated = {}
+    for key, value in released.items():
+        if is_gc:
+            key = key.replace('att_fc.', 'gc_resize.')
+        for pattern, replacement in _MODULES:
+            key, found = pattern.subn(replacement, key)
+            if found:
+                break
+        if _MIX.search(key):
+            value = value.flatten()
+        elif is_gc and key.startswith(('transform.', 'resize.')):
+            value = value.flatten(1) if value.ndim == 4 else value.flatten()
+        if not (first and _CONNECTION.match(key)):
+            translated[key] = value
+    return translated
+
+
+def _joined(*values: Tensor) -> Tensor:
+    return torch.cat([value.flatten() for value in values])
+
+
+def translate_dca(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a DCA-ResNet checkpoint under this project's names; ours pass unchanged.
+
+    =======================================  ================================================
+    released                                 here
+    =======================================  ================================================
+    ``layer{s}.{b}.{se,ge,rgc,cbam}``        ``layer{s}.{b}.dca``, :func:`translate_dca_module`
+    ``layer{s}.{b}.{conv2g,conv_fc1,...}``   the same (SK)
+    ``fc`` (classifier)                      dropped
+    =======================================  ================================================
+    """
+    return _translate(state, re.compile(
+        r'(?P<block>layer\d\.\d+\.)(?:(?:se|ge|rgc|cbam)\.(?P<key>.+)'
+        r'|(?P<of_sk>(?:conv2g|bn2g|conv_fc\d|bn_fc1|att_fc_\d|att_conv\d)\..+))$'), 'layer1.0.')
+
+
+def _translate(state: dict[str, Tensor], module: re.Pattern, first: str) -> dict[str, Tensor]:
+    """Translate the modules whose keys match, of the block ``first`` without its connection; drop the classifier."""
+    translated, modules = {}, defaultdict(dict)
+    for key, value in state.items():
+        match = module.match(key)
+        if match:
+            modules[match['block']][match['key'] or match['of_sk']] = value
+        elif not key.startswith(('fc.', 'classifier.')):
+            translated[key] = value
+    for block, released in modules.items():
+        translated.update({f'{block}dca.{key}': value for key, value in
+                           translate_dca_module(released, first=block == first).items()})
+    return translated
