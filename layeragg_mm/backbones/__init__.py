@@ -1,6 +1,9 @@
 """Backbones, registered in mmengine's root registry."""
+from .dca_resnet import DCAResNet
 from .dla import DLANet
+from .group_ensemble_resnet import GroupEnsembleResNet
+from .mobilenext import MobileNeXt
 from .mrla_resnet import MRLAResNet
 from .rla_resnet import RLAResNet, RLAResNeXt
 
-__all__ = ['DLANet', 'MRLAResNet', 'RLAResNeXt', 'RLAResNet']
+__all__ = ['DCAResNet', 'DLANet', 'GroupEnsembleResNet', 'MRLAResNet', 'MobileNeXt', 'RLAResNeXt', 'RLAResNet']

@@ -5,7 +5,9 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-__all__ = ['translate_dca', 'translate_dca_module']
+from .reading import CheckpointError
+
+__all__ = ['check_resize', 'translate_dca', 'translate_dca_module']
 
 _MODULES = [(re.compile(pattern), replacement) for pattern, replacement in [
     # CBAM
@@ -111,6 +113,15 @@ def translate_dca(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return _translate(state, re.compile(
         r'(?P<block>layer\d\.\d+\.)(?:(?:se|ge|rgc|cbam)\.(?P<key>.+)'
         r'|(?P<of_sk>(?:conv2g|bn2g|conv_fc\d|bn_fc1|att_fc_\d|att_conv\d)\..+))$'), 'layer1.0.')
+
+
+def check_resize(state: dict[str, Tensor], resize: str) -> None:
+    """Raise a :class:`CheckpointError` if SE, GE or SK of a checkpoint, under our names, have the other resize."""
+    layers = {match[1] for match in (re.search(r'connections?(?:\.\d)?\.resize\.(\d)', key) for key in state) if match}
+    found = 'narrow' if '3' in layers else 'wide'
+    if layers and found != resize:
+        raise CheckpointError(f'the checkpoint has the {found} resize, the network the {resize} one',
+                              f"Give resize='{found}' to the network.")
 
 
 def _translate(state: dict[str, Tensor], module: re.Pattern, first: str) -> dict[str, Tensor]:

@@ -214,7 +214,7 @@ class ConnectedCBAM(ConnectedAttention):
         by_channel, by_place = state or (None, None)
         by_channel = self.channel_gate(x, by_channel)
         by_place = self.spatial_gate(by_channel, by_place)
-        return by_place, (by_channel, by_place)
+        return by_place.clone(), (by_channel, by_place)  # a block adds its shortcut in place
 
 
 class ChannelGate(nn.Module):
@@ -372,4 +372,4 @@ class ConnectedSK(ConnectedAttention):
 
 
 #: The modules that attend to a block's map before the shortcut's sum, by their short name.
-CONNECTED = {'se': ConnectedSE, 'ge': ConnectedGE, 'gc': ConnectedGC, 'cbam': ConnectedCBAM}
+CONNECTED = {'gc': ConnectedGC, 'se': ConnectedSE, 'ge': ConnectedGE, 'cbam': ConnectedCBAM}
