@@ -1,13 +1,14 @@
 """DCANet as its authors released it (ImageNet classification and MMDetection 1 backbones)."""
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from .reading import CheckpointError
 
-__all__ = ['check_resize', 'translate_dca', 'translate_dca_module']
+__all__ = ['check_resize', 'translate_dca', 'translate_dca_mobilenet_v2', 'translate_dca_module']
 
 _MODULES = [(re.compile(pattern), replacement) for pattern, replacement in [
     # CBAM
@@ -137,3 +138,54 @@ def _translate(state: dict[str, Tensor], module: re.Pattern, first: str) -> dict
         translated.update({f'{block}dca.{key}': value for key, value in
                            translate_dca_module(released, first=block == first).items()})
     return translated
+
+
+def translate_dca_mobilenet_v2(state: dict[str, Tensor], layer_blocks: Sequence[int]) -> dict[str, Tensor]:
+    """Return a DCA-MobileNetV2 checkpoint, or torchvision's plain one, under MMDetection's names; ours pass unchanged.
+
+    =========================  ==========================  ====================================================
+    released, SE, CBAM         released, GE, SK            here
+    =========================  ==========================  ====================================================
+    ``features.0``, ``.18``    ``features1``, ``3``        ``conv1``, ``conv2``
+    ``features.{i + 1}``       ``features2.{i}``           ``layer{l}.{b}``
+    ``.conv.{0,1,2,3}``        the same (GE)               ``.expand_conv``, ``.depthwise_conv``, ``.linear_conv``
+    -                          ``.layer1``, ``.layer3``    ``.expand_conv``, ``.linear_conv``
+    -                          ``.layersk.{conv3,bn3}``    ``.depthwise_conv``
+    ``.se``, ``.cbam``         ``.ge``, ``.layersk``       ``.dca``, :func:`translate_dca_module`
+    ``classifier``             the same                    dropped
+    =========================  ==========================  ====================================================
+
+    Args:
+        state: the checkpoint.
+        layer_blocks: the blocks of each layer.
+    """
+    names = ['conv1', *(f'layer{layer}.{block}' for layer, number in enumerate(layer_blocks, 1)
+                        for block in range(number)), 'conv2']
+    renamed = {}
+    for key, value in state.items():
+        place = re.match(r'features(?:(?P<end>[13])|2\.(?P<block>\d+)|\.(?P<index>\d+))\.(?P<rest>.+)', key)
+        if place is not None:
+            if place['end']:
+                name = 'conv1' if place['end'] == '1' else 'conv2'
+            else:
+                name = names[int(place['block']) + 1 if place['block'] else int(place['index'])]
+            key = f'{name}.{_in_mobilenet(name, place["rest"])}'
+        renamed[key] = value
+    return _translate(renamed, re.compile(
+        r'(?P<block>layer\d\.\d+\.)(?:(?:se|ge|cbam)\.(?P<key>.+)|layersk\.(?P<of_sk>.+))$'), 'layer1.0.')
+
+
+def _in_mobilenet(layer: str, released: str) -> str:
+    """Return MMDetection's name of a released weight inside a layer or block; attention's stay."""
+    place, _, weight = released.rpartition('.')
+    kinds = list(enumerate(('conv', 'bn')))
+    if layer.startswith('conv'):
+        table = {f'{nested}{i}': kind for nested in ('', '0.', 'conv.') for i, kind in kinds}
+    else:
+        nested = ['expand_conv', 'depthwise_conv'][layer == 'layer1.0':]  # the first block does not expand
+        table = {f'conv.{j}.{i}': f'{name}.{kind}' for j, name in enumerate(nested) for i, kind in kinds}
+        table |= {f'conv.{len(nested) + i}': f'linear_conv.{kind}' for i, kind in kinds}
+        table |= {f'layer1.{i}': f'expand_conv.{kind}' for i, kind in kinds}
+        table |= {f'layer3.{i}': f'linear_conv.{kind}' for i, kind in kinds}
+        table |= {f'layersk.{kind}3': f'depthwise_conv.{kind}' for _, kind in kinds}
+    return f'{table.get(place, place)}.{weight}'

@@ -17,13 +17,21 @@ class ConnectedAttention(nn.Module):
     ``forward(x, state)`` returns the attended map and the state for the next module; the state passes through the whole
     network, across its stages. The first module has none (``previous_channels=None``, ``state=None``), and no
     parameters for what would be done with it.
+
+    Attributes:
+        linear_std: deviation of the linear layers' initial weights, without bias; None for torch's own.
     """
 
+    linear_std: float | None = None
+
     def init_weights(self) -> None:
-        """Draw initial weights: torch's own for linear layers, Kaiming fan-out for convolutions, 1 and 0 for norms."""
+        """Draw initial weights: Kaiming fan-out for convolutions, 1 and 0 for norms."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+            elif isinstance(module, nn.Linear) and self.linear_std is not None:
+                nn.init.normal_(module.weight, std=self.linear_std)
+                nn.init.zeros_(module.bias)
             elif module is not self and hasattr(module, 'reset_parameters'):
                 module.reset_parameters()
 

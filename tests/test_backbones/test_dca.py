@@ -8,6 +8,7 @@ import torch
 from mmengine.registry import MODELS
 from test_battery import images
 
+from layeragg_mm.backbones.dca_mobilenet_v2 import DCAMobileNetV2
 from layeragg_mm.backbones.dca_resnet import DCAResNet
 from layeragg_mm.checkpoints import CheckpointError
 
@@ -133,3 +134,46 @@ def test_serves_rla_and_mrla(backbone, with_cp):
 def test_a_wrong_argument_says_what_is_allowed(arguments, said):
     with pytest.raises(ValueError, match=said):
         DCAResNet(**{'depth': 50, **arguments})
+
+
+@pytest.mark.parametrize('connected, training', [
+    ('se', False), ('ge', False), ('cbam', False), ('sk', False), ('se', True), ('cbam', True)])
+def test_mobilenet_equals_the_network_written_out(connected, training):
+    network = dcanet.MobileNetV2(connected).double().train(training)
+    state = released(network)
+    network.load_state_dict(state)
+    model = DCAMobileNetV2(connected=connected, out_indices=range(8)).double().train(training)
+    model.load_state_dict({f'module.{key}': value for key, value in state.items()})
+    x = golden.image((2, 3, 48, 64)).requires_grad_()
+    outs, expected = model(x), network(x)
+    assert_equal(outs, expected)
+    assert_equal(torch.autograd.grad(golden.objective(outs), x), torch.autograd.grad(golden.objective(expected), x))
+
+
+@pytest.mark.parametrize('connected, millions', [('se', 3.65), ('ge', 3.59), ('cbam', 3.65), ('sk', 5.91)])
+def test_mobilenets_parameter_count_is_the_published_one(connected, millions):
+    count = sum(p.numel() for p in dcanet.MobileNetV2(connected).parameters())
+    assert round(count / 1e6, 2) == millions
+    assert .99 < (sum(p.numel() for p in DCAMobileNetV2(connected=connected).parameters()) + 1281 * 1000) / count <= 1
+
+
+def test_a_plain_mobilenet_starts_the_trunk():
+    """MMDetection's, and torchvision's by its names."""
+    plain = MODELS.build(dict(type='mmdet.MobileNetV2')).state_dict()
+    model = DCAMobileNetV2(connected='se')
+    model.load_state_dict(plain, strict=False)
+    torchvision = {key: value for key, value in released(dcanet.MobileNetV2('se')).items() if '.se.' not in key}
+    torchvision = {key.replace('features.0.conv.', 'features.0.').replace('features.18.conv.', 'features.18.'): value
+                   for key, value in torchvision.items()}
+    model.double().load_state_dict(torchvision, strict=False)
+    assert torch.equal(model.layer2[0].linear_conv.conv.weight, torchvision['features.2.conv.2.weight'])
+
+
+def test_starts_of_linear_layers():
+    mobile, resnet = DCAMobileNetV2(connected='se'), DCAResNet(50, connected='se')
+    for model in (mobile, resnet):
+        model.init_weights()
+    weight = mobile.layer7[0].dca.fc[0].weight
+    assert weight.std().item() == pytest.approx(.01, rel=.1) and not mobile.layer7[0].dca.fc[0].bias.any()
+    weight = resnet.layer4[0].dca.fc[0].weight
+    assert weight.abs().max().item() == pytest.approx(2048**-.5, rel=.01)
