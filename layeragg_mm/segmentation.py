@@ -5,8 +5,8 @@ from .stack import check_package
 
 check_package('mmseg')
 
-from . import decode_heads, segmentors  # noqa: E402  (register; need the checked package)
+from . import decode_heads, dilated_resnets, segmentors  # noqa: E402  (register; need the checked package)
 from .datasets import bsds, camvid, label_boundaries  # noqa: E402
 from .evaluation import boundary_metric  # noqa: E402
 
-__all__ = ['boundary_metric', 'bsds', 'camvid', 'decode_heads', 'label_boundaries', 'segmentors']
+__all__ = ['boundary_metric', 'bsds', 'camvid', 'decode_heads', 'dilated_resnets', 'label_boundaries', 'segmentors']

@@ -22,7 +22,7 @@ from layeragg_mm.datasets.pipeline_checks import check_objects
 from layeragg_mm.datasets.sampling import images_of, leaves, spread
 from layeragg_mm.datasets.survey import survey
 from layeragg_mm.datasets.survey_tables import anchor_summary, anchor_table, class_table, ignored_table, survey_summary
-from layeragg_mm.engine.config import add_reading_arguments, read_config
+from layeragg_mm.engine.config import add_reading_arguments, given_config
 from layeragg_mm.engine.evaluator_checks import check_evaluated, check_evaluators
 from layeragg_mm.engine.section_checks import check_loader
 from layeragg_mm.errors import InputError, check_output, run_tool
@@ -33,7 +33,7 @@ SHEET_IMAGES = 12
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    add_reading_arguments(parser)
+    add_reading_arguments(parser, 'train', 'val')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for labelled.png, a sheet of labelled images, '
                         'and report.json; without it, nothing is written')
     parser.add_argument('--num-images', type=int, default=1000, metavar='N',
@@ -106,7 +106,7 @@ def main() -> None:
         raise InputError(f'--num-images {args.num_images} leaves nothing to look at', 'Give 1 or more.')
     if args.out is not None:
         check_output(args.out, [], folder=True)
-    cfg = read_config(args.config, args.data_root, args.cfg_options)
+    cfg = given_config(args, args.config)
     console, report = Console(), {}
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     for name in ('train_dataloader', 'val_dataloader'):

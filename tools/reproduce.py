@@ -15,7 +15,7 @@ from rich.table import Table
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.checkpoints import plain_checkpoints
 from layeragg_mm.engine import check_testing
-from layeragg_mm.engine.config import add_override_arguments, read_config
+from layeragg_mm.engine.config import add_override_arguments, given_config
 from layeragg_mm.errors import InputError, run_tool
 from layeragg_mm.published import TOLERANCE, PublishedDetector, find_checkpoints, find_detector, how_to_get, verdicts
 from layeragg_mm.published_tables import markdown
@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
 
 def prepare(detector: PublishedDetector, checkpoint: str, args: argparse.Namespace) -> Config:
     """Return the config of an evaluation; what would fail later is said here."""
-    cfg = read_config(str(detector.config), args.data_root, args.cfg_options)
+    cfg = given_config(args, str(detector.config))
     cfg.work_dir = str(args.work_dir / detector.name)
     cfg.load_from = checkpoint
     check_testing(cfg)

@@ -13,6 +13,7 @@ from layeragg_mm.engine import (
     add_config_arguments,
     check_config,
     check_testing,
+    config_of_run,
     join_processes_without_gpu,
     load_config,
     naming_images,
@@ -25,7 +26,7 @@ from layeragg_mm.errors import InputError, run_tool
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    add_config_arguments(parser)
+    add_config_arguments(parser, 'test')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', metavar='FILE.pkl', help='write the predictions here; of a segmentor: to this folder')
     parser.add_argument('--show', action='store_true', help='show the predictions')
@@ -42,6 +43,8 @@ def main() -> None:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
+    check_config(cfg, 'test')
+    cfg = config_of_run(cfg, args)
     cfg.load_from = args.checkpoint
     segmentation = is_segmentation(cfg)
     if args.out is not None and segmentation:
@@ -53,7 +56,6 @@ def main() -> None:
             paint_maps(cfg, args.show, args.show_dir, args.wait_time)
         else:
             trigger_visualization_hook(cfg, args)
-    check_config(cfg, 'test')
     with plain_checkpoints(), naming_images(cfg), naming_nodes(cfg):
         check_testing(cfg)
         if args.tta:

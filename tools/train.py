@@ -1,6 +1,7 @@
 """Train a detector or segmentor: python tools/train.py configs/mask_rcnn_mrla_r50.py --data-root /data/coco"""
 import argparse
 import sys
+from contextlib import nullcontext
 
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 from mmengine.config import Config
@@ -12,8 +13,10 @@ from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
 from layeragg_mm.engine import (
     NameUnfitFilesHook,
     add_config_arguments,
+    add_start_argument,
     check_config,
     check_training,
+    config_of_run,
     join_processes_without_gpu,
     load_config,
     naming_images,
@@ -21,6 +24,8 @@ from layeragg_mm.engine import (
     protect_training,
     resume,
     scale_lr_automatically,
+    shortened,
+    start_from,
     use_amp,
 )
 from layeragg_mm.errors import run_tool
@@ -28,13 +33,16 @@ from layeragg_mm.errors import run_tool
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    add_config_arguments(parser)
+    add_config_arguments(parser, 'train', 'val', 'test')
+    add_start_argument(parser)
     parser.add_argument('--amp', action='store_true',
                         help='train with automatic mixed precision: bfloat16, or float16 on a GPU without it')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate by the real batch size over auto_scale_lr.base_batch_size')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
                         help='resume from a checkpoint; without one, from the last whole one in the work dir, if any')
+    parser.add_argument('--dry-run', action='store_true',
+                        help='check everything, train one batch, evaluate two images, and leave nothing')
     parser.add_argument('--skip-bad-images', action='store_true',
                         help='train without the images that cannot be read, and list them at the end')
     return parser.parse_args()
@@ -61,17 +69,20 @@ def main() -> None:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
+    if args.pretrained is not None:
+        start_from(cfg, args.pretrained)
     check_config(cfg, 'train', 'val')
     if args.amp:
         use_amp(cfg)
     if args.auto_scale_lr:
         scale_lr_automatically(cfg)
+    cfg = config_of_run(cfg, args)
     if args.resume is not None or cfg.get('resume'):
         resume(cfg, args.resume or cfg.get('load_from') or 'auto')
     protect_training(cfg)
     with plain_checkpoints():
         check_training(cfg, skip=args.skip_bad_images)
-        with naming_images(cfg, skip=args.skip_bad_images):
+        with shortened(cfg) if args.dry_run else nullcontext(cfg) as cfg, naming_images(cfg, args.skip_bad_images):
             join_processes_without_gpu(cfg)
             train(cfg)
 

@@ -23,7 +23,7 @@ from layeragg_mm.configs import walk
 from layeragg_mm.datasets.checks import check_data
 from layeragg_mm.datasets.sampling import images_of, spread
 from layeragg_mm.engine.checks import check_model
-from layeragg_mm.engine.config import add_reading_arguments, read_config
+from layeragg_mm.engine.config import add_reading_arguments, given_config
 from layeragg_mm.errors import InputError, check_output, run_tool
 from layeragg_mm.visualization import (
     Scene,
@@ -96,7 +96,7 @@ def draw_predictions(args: argparse.Namespace, cfg: Config, images: Iterable[tup
     models = {args.checkpoint: load_model(cfg, args.checkpoint)}
     if args.other is not None:
         config, checkpoint = args.other
-        other = read_config(config, args.data_root, args.cfg_options)
+        other = given_config(args, config)
         if classes_of(other) != classes:
             raise InputError(f'--other: {config} and {args.config} have different classes',
                              'Compare models of the same classes.')
@@ -125,7 +125,7 @@ def main() -> None:
         raise InputError(f'--num-images {args.num_images} leaves nothing to look at', 'Give 1 or more.')
     check_output(args.out, [], folder=True)
     MMLogger.get_current_instance().setLevel(logging.WARNING)  # it tells of every weight that is initialised
-    cfg = read_config(args.config, args.data_root, args.cfg_options)
+    cfg = given_config(args, args.config)
     images = track(images_to_look_at(args, cfg), 'predicting', total=len(args.images or ()) or args.num_images)
     draw = dict(predictions=draw_predictions, layers=draw_layers)[args.command]
     save = draw(args, cfg, images)

@@ -7,8 +7,10 @@ from ..checkpoints.training_state import allow_training_state
 from .build_errors import naming_nodes
 from .checkpointing import ResumableCheckpointHook, find_checkpoint, resume
 from .checks import check_config, check_testing, check_training
-from .config import add_config_arguments, load_config, set_data_root
+from .config import add_config_arguments, config_of_run, load_config
+from .data_root import set_data_root
 from .distributed import any_process, join_processes_without_gpu
+from .dry_run import DryRunHook, shortened
 from .fsdp import ResumableFSDPStrategy
 from .hooks import (
     DynamicGroupHook,
@@ -21,14 +23,16 @@ from .hooks import (
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .mixed_precision import BFloat16OptimWrapper, use_amp
 from .naming_images import naming_images
+from .start_weights import add_start_argument, start_from
 from .training import protect_training, scale_lr_automatically
 
 allow_training_state()
 
 __all__ = [
-    'BFloat16OptimWrapper', 'DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook', 'ProgressBarHook',
-    'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop',
-    'StopOnInvalidLossHook', 'add_config_arguments', 'any_process', 'check_config', 'check_testing', 'check_training',
-    'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'naming_images', 'naming_nodes', 'protect_training',
-    'resume', 'scale_lr_automatically', 'set_data_root', 'use_amp'
+    'BFloat16OptimWrapper', 'DryRunHook', 'DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook',
+    'ProgressBarHook', 'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop',
+    'StopOnInvalidLossHook', 'add_config_arguments', 'add_start_argument', 'any_process', 'check_config',
+    'check_testing', 'check_training', 'config_of_run', 'find_checkpoint', 'join_processes_without_gpu', 'load_config',
+    'naming_images', 'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically', 'set_data_root',
+    'shortened', 'start_from', 'use_amp'
 ]

@@ -8,19 +8,23 @@ from mmengine.registry import init_default_scope
 
 from ..configs import walk
 from ..errors import InputError
+from .auto_channels import fill_in_channels
+from .data_root import set_data_root
 from .distributed import check_launcher
 from .options import OptionsAction
 from .overrides import override
+from .own_data import add_data_arguments, use_data
+from .run_config import RunConfig
 
 __all__ = [
-    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'load_config', 'read_config',
-    'set_data_root'
+    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'config_of_run', 'given_config',
+    'load_config', 'read_config'
 ]
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that MMDetection's train and test tools have in common, and ``--data-root``."""
-    add_reading_arguments(parser)
+def add_config_arguments(parser: argparse.ArgumentParser, *splits: str) -> None:
+    """Add the arguments that MMDetection's train and test tools have in common, and those of the user's data."""
+    add_reading_arguments(parser, *splits)
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and metrics; default work_dirs/CONFIG_NAME')
     parser.add_argument('--trust-checkpoint', action='store_true',
                         help='load checkpoints that could run code: only where you know what is in the file')
@@ -29,35 +33,51 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of :func:`read_config`: of a tool that reads a config and runs no training with it."""
+def add_reading_arguments(parser: argparse.ArgumentParser, *splits: str) -> None:
+    """Add the arguments of :func:`given_config`: of a tool that reads a config and runs no training with it."""
     parser.add_argument('config', help='config file')
-    add_override_arguments(parser)
+    add_override_arguments(parser, *splits)
 
 
-def add_override_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what changes a config."""
-    parser.add_argument('--data-root', help='folder of the data, in place of the data_root that the config names')
+def add_override_arguments(parser: argparse.ArgumentParser, *splits: str) -> None:
+    """Add what changes a config; ``splits`` are those of which the user's own data can be named."""
+    add_data_arguments(parser, *splits)
     parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, metavar='KEY=VALUE',
                         help='override settings of the config, e.g. train_dataloader.batch_size=4')
 
 
 def load_config(args: argparse.Namespace, *needed: str) -> Config:
-    """Return the config that the arguments of :func:`add_config_arguments` describe.
+    """Return the user's config that the arguments of :func:`add_config_arguments` describe.
 
     Raises:
         InputError: the file is missing or no valid config, an override does not fit it, or it lacks one of the settings
             that are ``needed``.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = read_config(args.config, args.data_root, args.cfg_options)
+    cfg = given_config(args, args.config)
     missing = [key for key in needed if cfg.get(key) is None]
     if missing:
         raise InputError(f'{args.config} has no {", no ".join(missing)}', 'Give a whole config.')
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_launcher(args.launcher)
-    cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
+    return cfg
+
+
+def config_of_run(cfg: Config, args: argparse.Namespace) -> RunConfig:
+    """Return the user's config ``cfg`` as it is run with the arguments of :func:`add_config_arguments`."""
+    name = Path(args.config).stem
+    return RunConfig(cfg, name, launcher=args.launcher,
+                     work_dir=args.work_dir or cfg.get('work_dir') or f'./work_dirs/{name}')
+
+
+def given_config(args: argparse.Namespace, path: str) -> Config:
+    """Return the config ``path``, changed by the arguments of :func:`add_override_arguments`.
+
+    Raises:
+        InputError: see :func:`read_config` and :func:`~layeragg_mm.engine.own_data.use_data`.
+    """
+    cfg = read_config(path, cfg_options=args.cfg_options)
+    use_data(cfg, args, path)
     return cfg
 
 
@@ -66,7 +86,7 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
 
     Args:
         path: of the config.
-        data_root: replaces the config's, see :func:`set_data_root`.
+        data_root: replaces the config's, see :func:`~layeragg_mm.engine.data_root.set_data_root`.
         cfg_options: overrides by dotted key.
 
     Raises:
@@ -88,6 +108,7 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
         node.pop('_delete_', None)  # mmengine leaves it where there was nothing to delete
     if cfg_options is not None:
         override(cfg, cfg_options)
+    fill_in_channels(cfg)
     if data_root is not None:
         set_data_root(cfg, data_root)
     return cfg
@@ -101,38 +122,3 @@ def is_checkpoint(path: str) -> bool:
     except OSError:
         return False
     return start == b'PK' or start[:1] == b'\x80'
-
-
-def set_data_root(cfg: Config, data_root: str) -> None:
-    """Point every data loader and evaluator of ``cfg`` at ``data_root``.
-
-    Each data set's ``data_root`` is replaced, and so is the start of every other path in data loaders and evaluators
-    that begins with a replaced root (``CocoMetric``'s ``ann_file``, proposal files, ...).
-
-    Raises:
-        InputError: ``data_root`` is no folder, or the config's data loaders have no ``data_root`` to replace.
-    """
-    if not Path(data_root).is_dir():
-        raise InputError(f'--data-root {data_root} is not a folder', 'Name the folder that holds the data set.')
-    sections = {name: cfg[name] for name in cfg
-                if name.endswith(('_dataloader', '_evaluator')) and cfg[name] is not None}
-    old_roots = {node['data_root'] for name, section in sections.items() if name.endswith('_dataloader')
-                 for _, node in walk(section) if node.get('data_root')}
-    if not old_roots:
-        raise InputError('--data-root has nothing to replace: no data loader of the config has a data_root',
-                         'Give its data sets a data_root, or change the paths with --cfg-options.')
-
-    def moved(text):
-        for old in sorted(old_roots, key=len, reverse=True):
-            root = old.rstrip('/')
-            if isinstance(text, str) and (text == root or text.startswith(root + '/')):
-                return os.path.join(data_root, text[len(root):].lstrip('/'))
-        return text
-
-    for section in sections.values():
-        for _, node in walk(section):
-            for key, value in node.items():
-                if isinstance(value, str):
-                    node[key] = moved(value)
-                elif isinstance(value, (list, tuple)):
-                    node[key] = type(value)(moved(item) for item in value)

@@ -13,6 +13,7 @@ from mmengine.utils import apply_to
 from torch import nn
 
 from ..errors import InputError
+from .run_config import add_import
 
 __all__ = ['BFloat16OptimWrapper', 'use_amp']
 
@@ -95,3 +96,4 @@ def use_amp(cfg: Config) -> None:
         wrapper.update(type='AmpOptimWrapper', dtype='float16', loss_scale='dynamic')
     else:
         wrapper.type = 'BFloat16OptimWrapper'
+        add_import(cfg, 'layeragg_mm.engine')

@@ -12,7 +12,8 @@ from mmengine.registry import DATASETS, init_default_scope
 from layeragg_mm.datasets import make_digit_scenes
 from layeragg_mm.datasets.annotations import load_training_annotations
 from layeragg_mm.datasets.survey import survey
-from layeragg_mm.engine.config import read_config, set_data_root
+from layeragg_mm.engine import set_data_root
+from layeragg_mm.engine.config import read_config
 
 # The same files are tried everywhere; fixtures hold nothing that an example changes.
 THOROUGHLY = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
