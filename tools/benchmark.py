@@ -15,7 +15,6 @@ from textwrap import shorten
 
 import torch
 from mmengine.logging import MMLogger
-from rich.console import Console
 from rich.progress import track
 
 from layeragg_mm.analysis import (
@@ -32,6 +31,7 @@ from layeragg_mm.analysis import (
     write_costs,
 )
 from layeragg_mm.errors import InputError, check_output, run_tool
+from layeragg_mm.names import plain_console
 from layeragg_mm.visualization import save_cost_chart
 
 
@@ -162,7 +162,7 @@ def main() -> None:
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     MMLogger.get_current_instance().setLevel(logging.ERROR)  # it tells of every operator that is not counted
-    console, description = Console(width=240), describe(args)  # Markdown's tables may not wrap
+    console, description = plain_console(width=240), describe(args)  # Markdown's tables may not wrap
     sizes = [(side, side) for side in args.sizes] if args.sizes else [tuple(args.size)]
     comparisons = {}
     for depth, (height, width) in product(args.depths or [None], sizes):

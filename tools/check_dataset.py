@@ -18,14 +18,23 @@ from layeragg_mm.datasets.anchors import find_anchors, measure
 from layeragg_mm.datasets.annotations import load_training_annotations
 from layeragg_mm.datasets.checks import check_data, check_image, is_plain_coco
 from layeragg_mm.datasets.image_formats import traits_of
+from layeragg_mm.datasets.label_map_checks import check_label_map, has_label_maps
 from layeragg_mm.datasets.pipeline_checks import check_objects
 from layeragg_mm.datasets.sampling import images_of, leaves, spread
 from layeragg_mm.datasets.survey import survey
-from layeragg_mm.datasets.survey_tables import anchor_summary, anchor_table, class_table, ignored_table, survey_summary
+from layeragg_mm.datasets.survey_tables import (
+    anchor_summary,
+    anchor_table,
+    class_table,
+    ignored_table,
+    label_table,
+    survey_summary,
+)
 from layeragg_mm.engine.config import add_reading_arguments, read_config
 from layeragg_mm.engine.evaluator_checks import check_evaluated, check_evaluators
 from layeragg_mm.engine.section_checks import check_loader
 from layeragg_mm.errors import InputError, check_output, run_tool
+from layeragg_mm.names import plain_console
 from layeragg_mm.visualization import Scene, load_labelled, save_sheet
 
 SHEET_IMAGES = 12
@@ -49,7 +58,7 @@ def print_survey(console: Console, mode: str, dataset: BaseDataset) -> dict:
     found = survey(load_training_annotations(dataset.ann_file, poly2mask), dataset.metainfo['classes'], poly2mask,
                    None if dataset.test_mode else dataset.filter_cfg)
     console.print(f'\n{mode}: {dataset.ann_file}: {found.images} images, {found.objects} objects to learn from',
-                  soft_wrap=True, markup=False)
+                  soft_wrap=True)
     console.print(class_table(found))
     if found.ignored or found.images_left_out:
         console.print(ignored_table(found))
@@ -71,6 +80,23 @@ def print_images(console: Console, mode: str, dataset, most: int) -> dict:
     for trait, count in traits.items():
         console.print(f'  {count} of them {trait}')
     return dict(read=len(chosen), traits=dict(traits))
+
+
+def print_label_maps(console: Console, mode: str, dataset: BaseDataset, most: int) -> dict:
+    """Read label maps, print which classes are in them, and return it as plain data."""
+    maps, pixels = Counter(), Counter()
+    chosen = spread(len(dataset), most)
+    for index in track(chosen, f'reading label maps ({mode})', console=console, transient=True):
+        found = check_label_map(dataset, index)
+        maps.update(found.keys())
+        pixels.update(found)
+    classes, ignored = dataset.metainfo['classes'], dataset.ignore_index
+    console.print(f'\n{mode}: {len(chosen)} of {len(dataset)} label maps were read, all of their images\' sizes; '
+                  f'{100 * pixels[ignored] / max(pixels.total(), 1):.2f}% of their pixels are ignored ({ignored})',
+                  soft_wrap=True)
+    console.print(label_table(classes, maps, pixels))
+    return dict(read=len(chosen), classes={name: dict(maps=maps[label], pixels=pixels[label])
+                                           for label, name in enumerate(classes)}, ignored=pixels[ignored])
 
 
 def print_anchors(console: Console, cfg: Config, dataset, most: int) -> dict | None:
@@ -107,7 +133,7 @@ def main() -> None:
     if args.out is not None:
         check_output(args.out, [], folder=True)
     cfg = read_config(args.config, args.data_root, args.cfg_options)
-    console, report = Console(), {}
+    console, report = plain_console(), {}
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     for name in ('train_dataloader', 'val_dataloader'):
         if cfg.get(name):
@@ -120,7 +146,10 @@ def main() -> None:
     check_objects(datasets['train'], cfg.train_dataloader.dataset)
     for mode, dataset in datasets.items():
         surveys = [print_survey(console, mode, leaf) for leaf in leaves(dataset) if is_plain_coco(type(leaf))]
-        report[mode] = dict(surveys=surveys, images=print_images(console, mode, dataset, args.num_images))
+        label_maps = [print_label_maps(console, mode, leaf, args.num_images) for leaf in leaves(dataset)
+                      if has_label_maps(leaf)]
+        report[mode] = dict(surveys=surveys, label_maps=label_maps,
+                            images=print_images(console, mode, dataset, args.num_images))
     report['anchors'] = print_anchors(console, cfg, datasets['train'], args.num_images)
     if args.out is not None:
         scenes = labelled_scenes(datasets['train'])

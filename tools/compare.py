@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.progress import Progress
 
 from layeragg_mm.datasets.annotations import load_annotations
@@ -24,6 +23,7 @@ from layeragg_mm.evaluation import (
     verdict,
     without_nan,
 )
+from layeragg_mm.names import plain_console
 
 # Classes in the plot: those with the most objects.
 PLOTTED_CLASSES = 20
@@ -76,7 +76,7 @@ def main() -> None:
     iou_types = choose_iou_types(args.iou_type, annotations, args.annotations,
                                  dict(zip((args.baseline, args.ours), results)))
     overall, classes = {}, {}
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=plain_console(stderr=True), transient=True) as progress:
 
         def bar(title: str):
             return partial(progress.advance, progress.add_task(title, total=1))
@@ -89,7 +89,7 @@ def main() -> None:
             overall[iou_type] = dict(zip(GAIN_METRICS, whole))
             classes[iou_type] = dict(zip(ours.classes, by_class))
 
-    console = Console()
+    console = plain_console()
     for iou_type in iou_types:
         for gains, images, title in ((classes, ours.images_with[len(GAIN_METRICS):], 'AP by class'),
                                      (overall, ours.images_with, 'all classes')):

@@ -4,7 +4,6 @@ import json
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import Progress
 
 from layeragg_mm.datasets.annotations import load_annotations
@@ -19,6 +18,7 @@ from layeragg_mm.evaluation import (
     metric_table,
     summarize,
 )
+from layeragg_mm.names import plain_console
 
 
 def main() -> None:
@@ -34,12 +34,12 @@ def main() -> None:
     annotations = load_annotations(args.annotations)
     results = load_results(args.results, annotations)
     summaries = {}
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=plain_console(stderr=True), transient=True) as progress:
         for iou_type in choose_iou_types(args.iou_type, annotations, args.annotations, {args.results: results}):
             task = progress.add_task(iou_type, total=1)
             summaries[iou_type] = summarize(evaluate(annotations, results, iou_type, partial(progress.advance, task)))
 
-    console = Console()
+    console = plain_console()
     for iou_type, summary in summaries.items():
         console.print(class_table(summary, iou_type))
     console.print(metric_table(summaries))

@@ -7,7 +7,6 @@ import argparse
 import sys
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -15,6 +14,7 @@ import layeragg_mm
 from layeragg_mm.datasets import make_digit_scenes
 from layeragg_mm.engine.kill_test import kill_runs
 from layeragg_mm.errors import run_tool
+from layeragg_mm.names import plain_console
 
 CONFIG = layeragg_mm.config('fcos_mrla_tiny_digits')
 
@@ -35,7 +35,7 @@ def main() -> None:
                 str(run), kill.phase, str(kill.iteration), f'{kill.moment:.0%}', kill.left or '',
                 kill.resumed_from or 'the start',
                 f'{len(kill.differing)} other values, e.g. {kill.differing[0]}' if kill.differing else 'the same bits')
-    Console().print(table)
+    plain_console().print(table)
     print(f'{right} of {args.runs} killed and resumed runs end with the values of the run that was never killed')
     sys.exit(right < args.runs)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.runner import Runner
-from rich.console import Console
 from rich.table import Table
 
 import layeragg_mm  # noqa: F401  (registers)
@@ -17,6 +16,7 @@ from layeragg_mm.checkpoints import plain_checkpoints
 from layeragg_mm.engine import check_testing
 from layeragg_mm.engine.config import add_override_arguments, read_config
 from layeragg_mm.errors import InputError, run_tool
+from layeragg_mm.names import plain_console
 from layeragg_mm.published import TOLERANCE, PublishedDetector, find_checkpoints, find_detector, how_to_get, verdicts
 from layeragg_mm.published_tables import markdown
 
@@ -49,7 +49,7 @@ def prepare(detector: PublishedDetector, checkpoint: str, args: argparse.Namespa
 def evaluate(pairs: list[tuple[PublishedDetector, Path]], args: argparse.Namespace) -> None:
     """Print the verdict on each checkpoint, all of them checked before; with --all, write them as a table too."""
     configs = [prepare(detector, str(checkpoint), args) for detector, checkpoint in pairs]
-    console, report = Console(), []
+    console, report = plain_console(), []
     for (detector, checkpoint), cfg in zip(pairs, configs):
         rows = verdicts(detector, Runner.from_cfg(cfg).test())
         table = Table(*HEADER, title=f'{detector.name}, {checkpoint.name}, COCO val2017, per cent', title_style='')

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from layeragg_mm.errors import InputError, RunError, run_tool
+from layeragg_mm.names import plain_console
 from layeragg_mm.study import (
     Plan,
     Study,
@@ -94,7 +95,7 @@ def main() -> None:
     if args.repeat:
         check_cell(study, *args.repeat)
     plan = Plan(study, args.work_dir or Path('work_dirs/study', study.path.stem), args.data_root)
-    console, failures = Console(), {}
+    console, failures = plain_console(), {}
     plan.check_unchanged()
     if not args.report:
         plan.make_data(lambda scenes: track(list(scenes), 'making DigitScenes', console=console))

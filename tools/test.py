@@ -21,6 +21,7 @@ from layeragg_mm.engine import (
 from layeragg_mm.engine.segmentation import is_segmentation, paint_maps, write_maps
 from layeragg_mm.engine.tta import use_tta
 from layeragg_mm.errors import InputError, run_tool
+from layeragg_mm.names import names_as_they_are
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,7 +55,7 @@ def main() -> None:
         else:
             trigger_visualization_hook(cfg, args)
     check_config(cfg, 'test')
-    with plain_checkpoints(), naming_images(cfg), naming_nodes(cfg):
+    with plain_checkpoints(), naming_images(cfg), naming_nodes(cfg), names_as_they_are():
         check_testing(cfg)
         if args.tta:
             use_tta(cfg)

@@ -24,6 +24,7 @@ from layeragg_mm.engine import (
     use_amp,
 )
 from layeragg_mm.errors import run_tool
+from layeragg_mm.names import names_as_they_are
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,7 +47,7 @@ def train(cfg: Config) -> None:
         runner = RUNNERS.build(cfg)
     runner.register_hook(NameUnfitFilesHook())
     try:
-        with naming_nodes(cfg):
+        with naming_nodes(cfg), names_as_they_are():
             runner.train()
     except KeyboardInterrupt:
         last = find_latest_checkpoint(runner.work_dir)

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..names import is_name
 from .box_checks import check_meaning
-from .json_columns import Entries
+from .json_columns import Entries, shown
 from .mask_checks import LARGEST_COORDINATE, check_true_masks
 
 __all__ = ['check_annotations', 'check_true_masks_of', 'load_annotations', 'load_training_annotations', 'why_ignored']
@@ -62,7 +63,7 @@ def check_annotations(content, file: str) -> None:
     images.refuse((height * width >= LARGEST_IMAGE for height, width in zip(heights, widths)),
                   lambda i: f'{heights[i]} x {widths[i]} pixels are more than pycocotools can count')
     names = categories.column('name')
-    categories.refuse((type(name) is not str or not name.isprintable() for name in names), lambda i: 'name is no text')
+    categories.refuse((not is_name(name) for name in names), lambda i: f'name is {shown(names[i])}, which is no text')
     categories.refuse((name in names[:i] for i, name in enumerate(names)),
                       lambda i: f'name {names[i]!r} was there before', 'Give every class a name of its own.')
     objects.unique('id')
@@ -109,7 +110,7 @@ def load_training_annotations(path: Path | str, poly2mask: bool | None) -> dict:
     check_annotations(content, file)
     images, objects = (Entries(content[key], file, key, ANNOTATION_FORM) for key in ('images', 'annotations'))
     names = images.column('file_name')
-    images.refuse((type(name) is not str or not name.isprintable() for name in names), lambda i: 'file_name is no text')
+    images.refuse((not is_name(name) for name in names), lambda i: f'file_name is {shown(names[i])}, which is no text')
     boxes = np.array(objects.column('bbox'), dtype=np.float64)
     objects.refuse((np.abs(boxes) > LARGEST_COORDINATE).any(1),
                    lambda i: f'bbox {boxes[i].tolist()} is far beyond any image')

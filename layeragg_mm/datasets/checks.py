@@ -10,14 +10,16 @@ from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
-from PIL import Image
-from rich.console import Console
+from rich.text import Text
 
 from ..configs import walk
 from ..errors import InputError
-from ..registered import find_registered
+from ..names import plain_console
+from ..registered import arguments_of, find_registered, own_arguments
 from .annotations import load_training_annotations
+from .batch_checks import check_batches, stored_size
 from .checked_pipeline import CheckedPipeline
+from .folders import alike, what_lies_in
 from .image_loading import load_by_name
 from .label_map_checks import check_label_map, check_learnable, check_there, has_label_maps
 from .sampling import extremes, infos_of, leaves, spread
@@ -48,16 +50,16 @@ def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
     dataset_cfg = copy.deepcopy(cfg[f'{mode}_dataloader'].dataset)
     load_by_name(dataset_cfg, **(dict(skipped=os.devnull) if skip else {}))
     categories = {}
-    console = Console(stderr=True, quiet=os.environ.get('RANK', '0') != '0')  # of several processes
+    console = plain_console(stderr=True, quiet=os.environ.get('RANK', '0') != '0')  # of several processes
     for path, node in walk(dataset_cfg, name):
         check_paths(path, node)
-        if 'ann_file' in node:
-            node['serialize_data'] = False  # mmengine cannot serialise a data set from which everything is filtered
-            if annotated and reads_coco(node, path):
-                file = os.path.join(node.get('data_root') or '', node['ann_file'])
-                with console.status(f'checking {file}'):
-                    content = load_training_annotations(file, poly2mask_of(node))
-                categories[file] = [category['name'] for category in content['categories']]
+        if holds_images(node, path):
+            node['serialize_data'] = False  # mmengine cannot serialise a data set without images
+        if annotated and 'ann_file' in node and reads_coco(node, path):
+            file = os.path.join(node.get('data_root') or '', node['ann_file'])
+            with console.status(Text(f'checking {file}')):
+                content = load_training_annotations(file, poly2mask_of(node))
+            categories[file] = [category['name'] for category in content['categories']]
     try:
         dataset = DATASETS.build(dataset_cfg)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -74,6 +76,7 @@ def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
             check_label_maps(name, leaf)
         check_extremes(leaf)
     check_heads(cfg.model, name, dataset)
+    check_batches(cfg, mode, dataset)
     return dataset
 
 
@@ -93,6 +96,15 @@ def check_paths(path: str, node: dict) -> None:
 
 def is_local(path: str) -> bool:
     return '://' not in path
+
+
+def holds_images(node: dict, path: str) -> bool:
+    """Tell whether a node of a data set's config is a data set, and no wrapper, transform, ..., and serialises it."""
+    if not {'pipeline', 'ann_file', 'data_prefix', 'data_root'} & set(node) or not node.get('type'):
+        return False
+    reader = find_registered(DATASETS, node, path)
+    return isinstance(reader, type) and issubclass(reader, BaseDataset) and 'serialize_data' in (
+        arguments_of(reader) or own_arguments(BaseDataset))
 
 
 def reads_coco(node: dict, path: str) -> bool:
@@ -146,7 +158,7 @@ def check_images(name: str, dataset: BaseDataset) -> None:
     for index in spread(len(dataset), SAMPLED_FILES):
         path = dataset.get_data_info(index).get('img_path')
         if path and is_local(path) and not os.path.isfile(path):
-            raise InputError(f'{name}: {dataset.ann_file} lists an image that is not there: {path}',
+            raise InputError(f'{name}: {dataset.ann_file} lists an image that is not there: {path}{alike(path)}',
                              'Check data_prefix of the data set, or point the config at the data with --data-root DIR.')
     for index in spread(len(dataset), SAMPLED_IMAGES):
         check_image(dataset, index)
@@ -154,6 +166,10 @@ def check_images(name: str, dataset: BaseDataset) -> None:
 
 def no_image(name: str, dataset: BaseDataset) -> InputError:
     """Return what is said of a data set without images."""
+    if getattr(dataset, 'img_suffix', None) and not dataset.ann_file:
+        folder = dataset.data_prefix['img_path']
+        return InputError(f'{name}: no file in {folder} ends in {dataset.img_suffix!r}: {what_lies_in(folder)}',
+                          'Set img_suffix of the data set, upper and lower case as in the files, or check data_prefix.')
     why = 'it has none, or filter_cfg removes them all'
     if is_plain_coco(type(dataset)) and dataset.filter_cfg:
         found = survey(load_training_annotations(dataset.ann_file, None), dataset.metainfo['classes'], None,
@@ -169,23 +185,13 @@ def check_extremes(dataset: BaseDataset) -> None:
     A transform that keeps an image's form can leave no row of it. Sizes are those that the annotation file tells; where
     there is none, those of a sample of the images.
     """
-    infos = infos_of(dataset)
-    indices = range(len(infos))
+    infos, indices = infos_of(dataset), range(len(dataset))
     if not all('height' in info and 'width' in info for info in infos):
-        indices = spread(len(infos), SAMPLED_SIZES)
-        infos = [stored_size(infos[index]) for index in indices]
+        indices = spread(len(dataset), SAMPLED_SIZES)
     load = CheckedPipeline(dataset)
-    for position in extremes([(info['width'], info['height']) for info in infos]):
+    for position in extremes([stored_size(infos[index]) for index in indices]):
         for _ in range(DRAWS):
             load(dataset.get_data_info(indices[position]))
-
-
-def stored_size(info: dict) -> dict[str, int]:
-    try:
-        with Image.open(info['img_path']) as image:
-            return dict(width=image.width, height=image.height)
-    except (OSError, KeyError, Image.DecompressionBombError):  # no local file, or one that reading tells of
-        return dict(width=1000, height=1000)
 
 
 def check_image(dataset: BaseDataset, index: int) -> None:

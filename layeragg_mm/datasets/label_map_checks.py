@@ -9,6 +9,7 @@ from mmengine.dataset import BaseDataset
 
 from ..errors import InputError
 from .checked_pipeline import CheckedPipeline
+from .folders import alike, other_spellings
 from .label_values import listed
 from .sampling import infos_of
 
@@ -25,8 +26,13 @@ def check_there(name: str, dataset: BaseDataset) -> None:
     """Raise an :class:`InputError` unless every image of ``dataset``, called ``name``, has its label map."""
     for info in infos_of(dataset):
         if '://' not in info['seg_map_path'] and not os.path.isfile(info['seg_map_path']):
-            raise InputError(f'{name}: {info["img_path"]} has no label map: {info["seg_map_path"]} is not there',
-                             'Check data_prefix and seg_map_suffix of the data set.')
+            raise InputError(f'{name}: {info["img_path"]} has no label map: {info["seg_map_path"]} is not there'
+                             f'{alike(info["seg_map_path"])}', 'Check data_prefix and seg_map_suffix of the data set.')
+    folder, suffix = dataset.data_prefix.get('img_path'), getattr(dataset, 'img_suffix', None)
+    if folder and suffix and not dataset.ann_file and (left := other_spellings(folder, suffix)):
+        listed = ', '.join(f'{count} files that end in {spelling}' for spelling, count in left.items())
+        raise InputError(f'{name}: img_suffix={suffix!r} leaves out {listed} in {folder}',
+                         'Rename them to one spelling, or move out what is not to be used.')
 
 
 def check_label_map(dataset: BaseDataset, index: int) -> Counter:

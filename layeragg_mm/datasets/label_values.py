@@ -32,7 +32,7 @@ def listed(labels: Iterable[int]) -> str:
 def check_labels(data: dict, classes: int, ignore_index: int) -> None:
     """Raise a :class:`DataError` unless a label map, as loaded, is of its image's size and holds classes only."""
     file, labels = data['seg_map_path'], data['gt_seg_map']
-    height, width = data['img'].shape[:2] if 'img' in data else labels.shape
+    height, width = data.get('ori_shape', labels.shape)  # of the image as it was read: it may have been resized since
     if 1 in (height, width) and labels.shape != (height, width):
         raise DataError(f'{file}: MMSegmentation cannot read label maps that are one pixel high or wide',
                         'Leave this image out.')

@@ -1,12 +1,14 @@
 """What tools/check_dataset.py says: a data set's survey and its anchors' fit as tables and as plain data."""
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
-from rich.markup import escape
 from rich.table import Table
 
 from .anchors import AnchorFit
 from .survey import SIZES, Survey, size_of
 
-__all__ = ['anchor_summary', 'anchor_table', 'class_table', 'ignored_table', 'survey_summary']
+__all__ = ['anchor_summary', 'anchor_table', 'class_table', 'ignored_table', 'label_table', 'survey_summary']
 
 ALL = 'all'
 
@@ -15,7 +17,7 @@ def class_table(survey: Survey) -> Table:
     """Return the objects to learn from by class and COCO size (by ``area``, in pixels of the image file)."""
     table = Table('class', *(f'{name}' for name in ('images', 'objects', *SIZES)), box=None)
     for name, count in survey.classes.items():
-        table.add_row(escape(name), *(str(n) for n in (count.images, count.objects,
+        table.add_row(name, *(str(n) for n in (count.images, count.objects,
                                                        *(count.sizes[size] for size in SIZES))))
     if len(survey.classes) > 1:
         table.add_section()
@@ -28,9 +30,19 @@ def ignored_table(survey: Survey) -> Table:
     """Return what is left out and why."""
     table = Table('ignored', 'of', 'because', 'ids in the file', box=None)
     for reason, count in survey.images_left_out.items():
-        table.add_row(str(count), 'images', escape(reason), '')
+        table.add_row(str(count), 'images', reason, '')
     for reason, ids in sorted(survey.ignored.items(), key=lambda item: -len(item[1])):
-        table.add_row(str(len(ids)), 'objects', escape(reason), ', '.join(map(str, ids[:5])) + ', ...' * (len(ids) > 5))
+        table.add_row(str(len(ids)), 'objects', reason, ', '.join(map(str, ids[:5])) + ', ...' * (len(ids) > 5))
+    return table
+
+
+def label_table(classes: Sequence[str], maps: Counter, pixels: Counter) -> Table:
+    """Return in how many label maps each class is, and which share of the pixels that are not ignored it has."""
+    table = Table('class', 'label maps', 'pixels', box=None)
+    whole = sum(pixels[label] for label in range(len(classes))) or 1
+    for label, name in enumerate(classes):
+        share = f'{100 * pixels[label] / whole:.2f}%' if maps[label] else 'in no map: never learnt'
+        table.add_row(name, str(maps[label]), share)
     return table
 
 

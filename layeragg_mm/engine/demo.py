@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from ..configs import config
 from ..datasets import make_digit_scenes
+from ..names import plain_console
 from ..visualization import read_scalars
 from .checks import check_training
 from .config import set_data_root
@@ -67,7 +67,7 @@ def run_demo(name: str,
     summary_file = args.work_dir / 'summary.json'
     summary_file.write_text(json.dumps(summary, indent=2) + '\n')
 
-    console = Console()
+    console = plain_console()
     console.print(f'{title}, on held-out DigitScenes')
     console.print(tabulate(metrics))
     console.print(f'{runner.max_iters} iterations in {minutes:.1f} minutes (without validation), '

@@ -138,12 +138,29 @@ def check_dataset(node: dict, path: str) -> None:
             check_dataset(inner_node, inner_path)
     built = check_arguments(DATASETS, node, path)
     check_paths(path, node)
+    check_palette(path, node.get('metainfo') or {})
     with naming_nodes(node, path):
         if not inner and takes_lazily(built):
             DATASETS.build(dict(copy.deepcopy(node), lazy_init=True))
         else:
             for transform in copy.deepcopy(node.get('pipeline') or []):
                 TRANSFORMS.build(transform)
+
+
+def check_palette(path: str, metainfo: dict) -> None:
+    """Every class needs a colour, and a colour is R, G, B of 0 to 255."""
+    classes, palette = metainfo.get('classes'), metainfo.get('palette')
+    if not isinstance(palette, (list, tuple)):
+        if palette is not None and not isinstance(palette, str):
+            raise InputError(f'{path}.metainfo.palette is {palette!r}', 'Give a list with [R, G, B] of each class.')
+        return
+    for index, colour in enumerate(palette):
+        if not isinstance(colour, (list, tuple)) or len(colour) != 3 or not all(
+                isinstance(value, int) and 0 <= value <= 255 for value in colour):
+            raise InputError(f'{path}.metainfo.palette.{index} is {colour!r}', 'Give R, G, B, each of 0 to 255.')
+    if isinstance(classes, (list, tuple)) and palette and len(palette) < len(classes):
+        raise InputError(f'{path}.metainfo.palette has {len(palette)} colours, and there are {len(classes)} classes',
+                         'Give as many as classes, or leave the palette out.')
 
 
 def takes_lazily(built) -> bool:

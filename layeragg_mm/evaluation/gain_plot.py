@@ -5,6 +5,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..names import drawn, names_as_they_are
 from .bootstrap import Gain
 from .tables import TITLES
 
@@ -13,6 +14,7 @@ __all__ = ['save_gain_plot']
 COLOURS = {'bbox': 'tab:blue', 'segm': 'tab:orange'}
 
 
+@names_as_they_are()
 def save_gain_plot(overall: dict[str, dict[str, Gain]], classes: dict[str, dict[str, Gain]], confidence: float,
                    path: Path | str, *, classes_title: str = 'AP by class') -> None:
     """Draw gains to the picture ``path``: overall and by size on the left, by class on the right.
@@ -41,7 +43,7 @@ def save_gain_plot(overall: dict[str, dict[str, Gain]], classes: dict[str, dict[
         axis.axvline(0, color='black', lw=.8)
         axis.set(title=title, xlabel=f'gain in points, with {100 * confidence:g}% interval', yticks=range(len(names)),
                  ylim=(len(names) - .4, -.6))
-        axis.set_yticklabels(names)
+        axis.set_yticklabels([drawn(name) for name in names])
         axis.grid(axis='x', alpha=.3)
     figure.axes[0].legend(fontsize=8)
     figure.savefig(path, dpi=110)

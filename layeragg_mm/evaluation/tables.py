@@ -2,7 +2,6 @@
 import math
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
 from .bootstrap import Gain
@@ -36,7 +35,7 @@ def class_table(summary: dict, iou_type: str) -> Table:
     """AP and AR of each class, overall and by size."""
     table = Table('class', 'objects', *CLASS_METRICS, title=f'{TITLES[iou_type]}, in points')
     for row in summary['classes']:
-        table.add_row(escape(row['name']), str(row['objects']), *(points(row[name]) for name in CLASS_METRICS))
+        table.add_row(row['name'], str(row['objects']), *(points(row[name]) for name in CLASS_METRICS))
     return table
 
 
@@ -48,7 +47,7 @@ def gain_table(gains: dict[str, Gain], images: Sequence[int], title: str, confid
     table = Table('', 'images', 'baseline', 'ours', 'gain', f'{100 * confidence:g}% interval', '', title=title)
     for (name, gain), count in zip(gains.items(), images):
         interval = '-' if math.isnan(gain.low) else f'{signed_points(gain.low)} to {signed_points(gain.high)}'
-        table.add_row(escape(name), str(count), points(gain.baseline), points(gain.ours), signed_points(gain.gain),
+        table.add_row(name, str(count), points(gain.baseline), points(gain.ours), signed_points(gain.gain),
                       interval, '*' if is_real(gain, count) else '')
     return table
 

@@ -1,4 +1,5 @@
 """A study's figures."""
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..evaluation.tables import TITLES
+from ..names import drawn, names_as_they_are
 
 __all__ = ['save_figures']
 
@@ -14,6 +16,7 @@ SIZES = {'APs': 'small', 'APm': 'medium', 'APl': 'large'}
 MOST_CLASSES = 20
 
 
+@names_as_they_are()
 def save_figures(summary: dict, folder: Path, prefix: str = '') -> dict[str, Path]:
     """Draw gains, AP against time, breakdown and learning curves to ``folder``; return their files by name.
 
@@ -23,6 +26,9 @@ def save_figures(summary: dict, folder: Path, prefix: str = '') -> dict[str, Pat
         folder: which exists.
         prefix: of the files' names.
     """
+    summary = copy.deepcopy(summary)
+    for arm in summary['arms']:
+        arm['title'] = drawn(arm['title'])
     files = {}
     compared = any(arm['gains'] for arm in summary['arms'] if not arm['ablation'])
     for draw in (gains, time, breakdown, curves) if compared else (time, curves):
@@ -104,7 +110,7 @@ def breakdown(summary: dict) -> Figure:
                           color='white' if abs(value) > .7 * most else 'black')
         axis.set(title=f'gain in {TITLES[iou_type]} AP by size{" and class" if classes else ""}, points',
                  xticks=range(columns), yticks=range(len(arms)))
-        axis.set_xticklabels([SIZES[name] for name in sizes] + classes, fontsize=8,
+        axis.set_xticklabels([SIZES[name] for name in sizes] + [drawn(name) for name in classes], fontsize=8,
                              rotation=0 if max(map(len, classes), default=0) < 3 else 45)
         axis.set_yticklabels([arm['title'] for arm in arms], fontsize=8)
         axis.axvline(len(sizes) - .5, color='black', lw=1)

@@ -6,9 +6,12 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..names import drawn, names_as_they_are
+
 __all__ = ['save_cost_chart']
 
 
+@names_as_they_are()
 def save_cost_chart(comparisons: Mapping[str, Sequence], path: Path | str, *, title: str = '') -> None:
     """Draw costs relative to the baseline, the first of each comparison, to the picture ``path``.
 
@@ -22,7 +25,7 @@ def save_cost_chart(comparisons: Mapping[str, Sequence], path: Path | str, *, ti
     """
     ratios = {label.replace(', ', '\n'): [cost.relative(costs[0]) for cost in costs]
               for label, costs in comparisons.items()}
-    names = [' / '.join(dict.fromkeys(cost.name for cost in row)) for row in zip(*comparisons.values())]
+    names = [' / '.join(dict.fromkeys(drawn(cost.name) for cost in row)) for row in zip(*comparisons.values())]
     kinds = list(dict.fromkeys(kind for rows in ratios.values() for row in rows for kind in row))
     growth = len(ratios) > 1
     figure = Figure(figsize=(1 + 2.8 * len(kinds), 4 if growth else 1 + .32 * len(names)), layout='constrained')

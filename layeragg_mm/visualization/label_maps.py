@@ -8,6 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ..names import drawn, names_as_they_are
+
 __all__ = ['LabelledImage', 'save_label_sheet']
 
 PANEL_WIDTH = 3.2  # inches
@@ -22,6 +24,7 @@ class LabelledImage(NamedTuple):
     panels: dict[str, np.ndarray]
 
 
+@names_as_they_are()
 def save_label_sheet(images: Sequence[LabelledImage], classes: Sequence[str], palette: Sequence[Sequence[int]],
                      path: Path | str, *, columns: int = 2) -> None:
     """Draw ``images``, ``columns`` in a row and each as itself and its panels, with a legend to the picture ``path``.
@@ -52,8 +55,9 @@ def save_label_sheet(images: Sequence[LabelledImage], classes: Sequence[str], pa
         for offset, (title, picture) in enumerate(shown.items()):
             axis = axes[row, panels * column + offset]
             axis.imshow(picture.astype(np.uint8))
-            axis.set_title(title, fontsize=9)
+            axis.set_title(drawn(title), fontsize=9)
     figure.legend(
-        [Patch(facecolor=np.divide(colour, 255), edgecolor='grey') for colour in palette], classes, fontsize=9,
-        loc='outside lower center', ncols=min(len(classes), LEGEND_COLUMNS), frameon=False)
+        [Patch(facecolor=np.divide(colour, 255), edgecolor='grey') for colour in palette],
+        [drawn(name) for name in classes], fontsize=9, loc='outside lower center',
+        ncols=min(len(classes), LEGEND_COLUMNS), frameon=False)
     figure.savefig(path, dpi=110)

@@ -8,6 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ..names import drawn, names_as_they_are
+
 __all__ = ['Objects', 'Scene', 'save_sheet']
 
 # Well apart from each other and from most backgrounds; a class keeps its colour over the sheet.
@@ -42,6 +44,7 @@ class Scene(NamedTuple):
     panels: dict[str, Objects]
 
 
+@names_as_they_are()
 def save_sheet(scenes: Sequence[Scene], classes: Sequence[str], path: Path | str, *, columns: int = 4) -> None:
     """Draw ``scenes``, ``columns`` in a row and each as its panels from left to right, to the picture ``path``."""
     panels = max(len(scene.panels) for scene in scenes)
@@ -59,7 +62,7 @@ def save_sheet(scenes: Sequence[Scene], classes: Sequence[str], path: Path | str
         row, column = divmod(index, columns)
         for offset, (title, objects) in enumerate(scene.panels.items()):
             axis = axes[row, panels * column + offset]
-            axis.set_title(title, fontsize=font_size + 1)
+            axis.set_title(drawn(title), fontsize=font_size + 1)
             _draw(axis, scene.image, objects, classes, font_size)
     figure.savefig(path, dpi=110)
 
@@ -76,7 +79,7 @@ def _draw(axis, image: np.ndarray, objects: Objects, classes: Sequence[str], fon
         left, top, right, bottom = objects.boxes[i]
         axis.add_patch(Rectangle((left - .5, top - .5), right - left, bottom - top, fill=False, color=colour, lw=1.2,
                                  ls='--' if ignored[i] else '-'))
-        text = [classes[objects.labels[i]]] * (len(classes) > 1) + ['(ignored)'] * bool(ignored[i])
+        text = [drawn(classes[objects.labels[i]])] * (len(classes) > 1) + ['(ignored)'] * bool(ignored[i])
         if objects.scores is not None:
             text.append(f'{objects.scores[i]:.2f}')
         if not text or len(colours) > MAX_NAMED:
