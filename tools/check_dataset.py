@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from rich.console import Console
 from rich.progress import track
@@ -21,6 +22,7 @@ from layeragg_mm.datasets.survey import survey
 from layeragg_mm.datasets.survey_tables import anchor_summary, anchor_table, class_table, ignored_table, survey_summary
 from layeragg_mm.engine.checks import check_evaluators
 from layeragg_mm.engine.config import add_reading_arguments, read_config
+from layeragg_mm.engine.section_checks import check_loader
 from layeragg_mm.errors import InputError, check_output, run_tool
 from layeragg_mm.visualization import Scene, load_labelled, save_sheet
 
@@ -102,6 +104,10 @@ def main() -> None:
         check_output(args.out, [], folder=True)
     cfg = read_config(args.config, args.data_root, args.cfg_options)
     console, report = Console(), {}
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    for name in ('train_dataloader', 'val_dataloader'):
+        if cfg.get(name):
+            check_loader(cfg[name], name)
     check_evaluators(cfg, 'val')
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools tells its steps
         datasets = {mode: check_data(cfg, mode) for mode in ('train', 'val') if cfg.get(f'{mode}_dataloader')}

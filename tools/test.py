@@ -12,10 +12,12 @@ import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
 from layeragg_mm.engine import (
     add_config_arguments,
+    check_config,
     check_testing,
     join_processes_without_gpu,
     load_config,
     naming_images,
+    naming_nodes,
 )
 from layeragg_mm.engine.segmentation import is_segmentation, paint_maps, use_map_tta, write_maps
 from layeragg_mm.errors import InputError, run_tool
@@ -57,6 +59,7 @@ def main() -> None:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
+    check_config(cfg, 'test')
     cfg.load_from = args.checkpoint
     segmentation = is_segmentation(cfg)
     if args.out is not None and segmentation:
@@ -68,7 +71,7 @@ def main() -> None:
             paint_maps(cfg, args.show, args.show_dir, args.wait_time)
         else:
             trigger_visualization_hook(cfg, args)
-    with plain_checkpoints(), naming_images(cfg):
+    with plain_checkpoints(), naming_images(cfg), naming_nodes(cfg):
         check_testing(cfg)
         if args.tta:
             (use_map_tta if segmentation else use_tta)(cfg)

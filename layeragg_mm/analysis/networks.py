@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..backbones.variants import VARIANTS
-from ..engine.config import build_model, read_config
+from ..engine.config import read_config
+from ..engine.model_checks import build_model
 from ..errors import InputError
 
 __all__ = ['BASELINES', 'at_depth', 'build_backbone', 'build_detector', 'is_detector', 'use_literal_forms']
@@ -57,7 +58,7 @@ def build_detector(path: str) -> nn.Module:
     if 'model' not in cfg:
         raise InputError(f'{path} has no model', 'Give the whole config of a detector.')
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    model = build_model(cfg.model, f'the model of {path}', 'Correct it in the config.')
+    model = build_model(cfg.model, f'{path}: model')
     if not isinstance(model, BaseDetector):
         raise InputError(f'{path} is a config of {type(model).__name__}, which is no detector',
                          'Give configs of MMDetection\'s detectors.')

@@ -27,17 +27,17 @@ SAMPLED_IMAGES = 32
 HEADS = {'bbox_head', 'mask_head', 'decode_head', 'auxiliary_head'}
 
 
-def check_data(cfg: Config, mode: str) -> BaseDataset:
+def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
     """Build the data set of ``mode`` (train, val, test), check it and return it.
 
     COCO annotation files are checked whole, unless the evaluator only formats results (``format_only``: of images
-    without annotations); images are sampled. Images that cannot be read are named.
+    without annotations); images are sampled. Images that cannot be read are named, or left out with ``skip``.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     name = f'{mode}_dataloader.dataset'
     annotated = not any(node.get('format_only') for _, node in walk(cfg.get(f'{mode}_evaluator')))
     dataset_cfg = copy.deepcopy(cfg[f'{mode}_dataloader'].dataset)
-    load_by_name(dataset_cfg)
+    load_by_name(dataset_cfg, **(dict(skipped=os.devnull) if skip else {}))
     categories = {}
     console = Console(stderr=True, quiet=os.environ.get('RANK', '0') != '0')  # of several processes
     for path, node in walk(dataset_cfg, name):

@@ -4,15 +4,15 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.registry import MODELS
-from torch import nn
 
 from ..configs import walk
 from ..errors import InputError
+from .distributed import check_launcher
+from .overrides import override
 
 __all__ = [
-    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'build_model', 'load_config',
-    'read_config', 'set_data_root'
+    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'load_config', 'read_config',
+    'set_data_root'
 ]
 
 
@@ -52,6 +52,7 @@ def load_config(args: argparse.Namespace, *needed: str) -> Config:
     missing = [key for key in needed if cfg.get(key) is None]
     if missing:
         raise InputError(f'{args.config} has no {", no ".join(missing)}', 'Give a whole config.')
+    check_launcher(args.launcher)
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
     return cfg
@@ -68,6 +69,9 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
     Raises:
         InputError: the file is missing or no valid config, or an override does not fit it.
     """
+    if is_checkpoint(path):
+        raise InputError(f'{path} is a checkpoint, and a config should stand there',
+                         'The config comes first: CONFIG CHECKPOINT.')
     try:
         cfg = Config.fromstring(f'_base_ = {path!r}', '.py') if '::' in path else Config.fromfile(path)
     except FileNotFoundError as error:
@@ -77,23 +81,23 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
         first_line, _, _ = str(error).partition('\n')
         raise InputError(f'{path} is no valid config: {type(error).__name__}: {first_line}',
                          'Mend the config file.') from error
+    for _, node in walk(cfg._cfg_dict):
+        node.pop('_delete_', None)  # mmengine leaves it where there was nothing to delete
     if cfg_options is not None:
-        try:
-            cfg.merge_from_dict(cfg_options)
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
-            raise InputError(f'--cfg-options does not fit {path}: {error}',
-                             'Name keys that the config has, and values of their type.') from error
+        override(cfg, cfg_options)
     if data_root is not None:
         set_data_root(cfg, data_root)
     return cfg
 
 
-def build_model(model: dict, name: str, remedy: str) -> nn.Module:
-    """Return the model of a config; an :class:`InputError` tells that it, called ``name``, cannot be built."""
+def is_checkpoint(path: str) -> bool:
+    """Tell whether a file is what torch saves: a zip archive or a pickle."""
     try:
-        return MODELS.build(model)
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise InputError(f'{name} cannot be built: {error}', remedy) from error
+        with open(path, 'rb') as file:
+            start = file.read(2)
+    except OSError:
+        return False
+    return start == b'PK' or start[:1] == b'\x80'
 
 
 def set_data_root(cfg: Config, data_root: str) -> None:
