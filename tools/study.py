@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from layeragg_mm.engine.signals import answer_signal
 from layeragg_mm.errors import InputError, RunError, run_tool
 from layeragg_mm.study import (
     Plan,
@@ -99,7 +100,7 @@ def main() -> None:
     if not args.report:
         plan.make_data(lambda scenes: track(list(scenes), 'making DigitScenes', console=console))
         plan.check()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends this process lets trainings save their state
+    answer_signal(signal.SIGTERM, signal.default_int_handler)  # what ends this process lets trainings save their state
     try:
         if args.repeat:
             repeat(plan, *args.repeat, console)

@@ -19,6 +19,7 @@ from ..checkpoints import DamagedCheckpointError, read_checkpoint
 from ..errors import InputError, RunError
 from .distributed import any_process
 from .random_state import random_state, set_random_state
+from .signals import answer_signal, leave_signal
 
 __all__ = ['ResumableCheckpointHook', 'find_checkpoint', 'resume']
 
@@ -85,17 +86,17 @@ class ResumableCheckpointHook(CheckpointHook):
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         self._written = self.last_ckpt
-        self._terminate = signal.signal(signal.SIGTERM, self._on_sigterm)
+        answer_signal(signal.SIGTERM, self._on_sigterm)
         for loop in filter(None, (runner.train_loop, runner.val_loop)):
             loop.dataloader.worker_init_fn = partial(_init_worker, loop.dataloader.worker_init_fn)
 
     def _on_sigterm(self, number: int, frame) -> None:
         self.terminated = True
-        signal.signal(signal.SIGTERM, self._terminate)
+        leave_signal(signal.SIGTERM)
 
     def after_train(self, runner: Runner) -> None:
         super().after_train(runner)
-        signal.signal(signal.SIGTERM, self._terminate)
+        leave_signal(signal.SIGTERM)
 
     # The random generators
 
