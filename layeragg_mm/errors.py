@@ -2,9 +2,11 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
+from difflib import SequenceMatcher
+from itertools import islice
 from pathlib import Path
 
-__all__ = ['InputError', 'RunError', 'check_output', 'run_tool']
+__all__ = ['InputError', 'RunError', 'check_output', 'lying_there', 'run_tool']
 
 
 class InputError(ValueError):
@@ -47,6 +49,17 @@ def check_output(path: str | Path, inputs: Iterable[str | Path], *, folder: bool
         raise InputError(f'{option} {path}: no permission to write to {existing}', 'Name another place.')
     if any(path.resolve() == Path(other).resolve() for other in inputs):
         raise InputError(f'{option} {path} would overwrite what is evaluated', 'Name another file.')
+
+
+def lying_there(path: str | Path, most: int = 6) -> str:
+    """Return what is there in the place of a missing ``path``, the names most like it first, as a sentence's end."""
+    path = Path(path)
+    folder = next((parent for parent in path.parents if parent.is_dir()), Path())
+    missing = path.relative_to(folder).parts[0] if path != folder else ''
+    names = [entry.name + '/' * entry.is_dir() for entry in islice(os.scandir(folder), 1000)]
+    names.sort(key=lambda name: (-SequenceMatcher(None, missing, name).ratio(), name))
+    more = f' and {len(names) - most} more' if len(names) > most else ''
+    return f'{folder} has {", ".join(names[:most])}{more}' if names else f'{folder} is empty'
 
 
 def run_tool(main: Callable[[], None]) -> None:

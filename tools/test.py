@@ -59,7 +59,7 @@ def main() -> None:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
-    check_config(cfg, 'test')
+    model = check_config(cfg, 'test')
     cfg.load_from = args.checkpoint
     segmentation = is_segmentation(cfg)
     if args.out is not None and segmentation:
@@ -72,7 +72,7 @@ def main() -> None:
         else:
             trigger_visualization_hook(cfg, args)
     with plain_checkpoints(), naming_images(cfg), naming_nodes(cfg):
-        check_testing(cfg)
+        check_testing(cfg, model)
         if args.tta:
             (use_map_tta if segmentation else use_tta)(cfg)
         if args.fuse:

@@ -20,6 +20,7 @@ from layeragg_mm.engine import (
     protect_training,
     resume,
     scale_lr_automatically,
+    start_partially,
     use_amp,
 )
 from layeragg_mm.errors import run_tool
@@ -34,6 +35,9 @@ def parse_args() -> argparse.Namespace:
                         help='scale the learning rate by the real batch size over auto_scale_lr.base_batch_size')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
                         help='resume from a checkpoint; without one, from the last whole one in the work dir, if any')
+    parser.add_argument('--partial', action='store_true',
+                        help='take of load_from (--cfg-options load_from=CHECKPOINT) what fits, e.g. trunk and heads '
+                        'of another family, and tell what stays new')
     parser.add_argument('--skip-bad-images', action='store_true',
                         help='train without the images that cannot be read, and list them at the end')
     return parser.parse_args()
@@ -59,16 +63,18 @@ def main() -> None:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
-    check_config(cfg, 'train', 'val')
+    model = check_config(cfg, 'train', 'val')
     if args.amp:
         use_amp(cfg)
     if args.auto_scale_lr:
         scale_lr_automatically(cfg)
     if args.resume is not None or cfg.get('resume'):
         resume(cfg, args.resume or cfg.get('load_from') or 'auto')
+    if args.partial:
+        start_partially(cfg)
     protect_training(cfg)
     with plain_checkpoints():
-        check_training(cfg, skip=args.skip_bad_images)
+        check_training(cfg, args.skip_bad_images, model, args.partial)
         with naming_images(cfg, skip=args.skip_bad_images):
             join_processes_without_gpu(cfg)
             train(cfg)

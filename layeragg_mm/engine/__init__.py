@@ -14,14 +14,16 @@ from .hooks import FuseHook, InvalidLossError, ProgressBarHook, StopOnInvalidLos
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .mixed_precision import BFloat16OptimWrapper, use_amp
 from .naming_images import naming_images
+from .partial_start import PartialStartHook, start_partially
 from .training import protect_training, scale_lr_automatically
 
 allow_training_state()
 
 __all__ = [
-    'BFloat16OptimWrapper', 'FuseHook', 'InvalidLossError', 'ProgressBarHook', 'ResumableCheckpointHook',
-    'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop', 'StopOnInvalidLossHook', 'add_config_arguments',
-    'any_process', 'check_config', 'check_testing', 'check_training', 'find_checkpoint', 'join_processes_without_gpu',
-    'load_config', 'naming_images', 'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically',
-    'set_data_root', 'use_amp'
+    'BFloat16OptimWrapper', 'FuseHook', 'InvalidLossError', 'PartialStartHook', 'ProgressBarHook',
+    'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop',
+    'StopOnInvalidLossHook', 'add_config_arguments', 'any_process', 'check_config', 'check_testing',
+    'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'naming_images',
+    'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically', 'set_data_root', 'start_partially',
+    'use_amp'
 ]

@@ -1,6 +1,7 @@
 """From a command line to a config: what tools/train.py and tools/test.py share."""
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -87,7 +88,18 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
         override(cfg, cfg_options)
     if data_root is not None:
         set_data_root(cfg, data_root)
+    change_texts(cfg._cfg_dict, lambda text: os.path.expanduser(text) if text.startswith('~/') else text)
     return cfg
+
+
+def change_texts(section: dict, change: Callable[[str], str]) -> None:
+    """Replace every text in a section of a config, by itself or in a list."""
+    for _, node in walk(section):
+        for key, value in node.items():
+            if isinstance(value, str):
+                node[key] = change(value)
+            elif isinstance(value, (list, tuple)):
+                node[key] = type(value)(change(item) if isinstance(item, str) else item for item in value)
 
 
 def is_checkpoint(path: str) -> bool:
@@ -109,6 +121,7 @@ def set_data_root(cfg: Config, data_root: str) -> None:
     Raises:
         InputError: ``data_root`` is no folder, or the config's data loaders have no ``data_root`` to replace.
     """
+    data_root = os.path.expanduser(data_root)
     if not Path(data_root).is_dir():
         raise InputError(f'--data-root {data_root} is not a folder', 'Name the folder that holds the data set.')
     sections = {name: cfg[name] for name in cfg
@@ -122,14 +135,9 @@ def set_data_root(cfg: Config, data_root: str) -> None:
     def moved(text):
         for old in sorted(old_roots, key=len, reverse=True):
             root = old.rstrip('/')
-            if isinstance(text, str) and (text == root or text.startswith(root + '/')):
+            if text == root or text.startswith(root + '/'):
                 return os.path.join(data_root, text[len(root):].lstrip('/'))
         return text
 
     for section in sections.values():
-        for _, node in walk(section):
-            for key, value in node.items():
-                if isinstance(value, str):
-                    node[key] = moved(value)
-                elif isinstance(value, (list, tuple)):
-                    node[key] = type(value)(moved(item) for item in value)
+        change_texts(section, moved)
