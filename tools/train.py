@@ -5,7 +5,6 @@ import sys
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
-from mmengine.runner import find_latest_checkpoint
 
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
@@ -15,6 +14,7 @@ from layeragg_mm.engine import (
     check_training,
     join_processes_without_gpu,
     load_config,
+    name_last_checkpoint,
     naming_images,
     naming_nodes,
     protect_training,
@@ -51,7 +51,7 @@ def train(cfg: Config) -> None:
         with naming_nodes(cfg):
             runner.train()
     except KeyboardInterrupt:
-        last = find_latest_checkpoint(runner.work_dir)
+        last = name_last_checkpoint(runner.work_dir)
         print(f'\nInterrupted at iteration {runner.iter}; '
               + (f'last checkpoint: {last} (go on with --resume)' if last else 'no checkpoint was written yet'),
               file=sys.stderr)
@@ -69,7 +69,7 @@ def main() -> None:
     if args.auto_scale_lr:
         scale_lr_automatically(cfg)
     if args.resume is not None or cfg.get('resume'):
-        resume(cfg, args.resume or cfg.get('load_from') or 'auto')
+        resume(cfg, args.resume or cfg.get('load_from') or 'auto', model)
     if args.partial:
         start_partially(cfg)
     protect_training(cfg)

@@ -5,7 +5,7 @@ Importing it registers what a training's config names, and lets torch load the t
 """
 from ..checkpoints.training_state import allow_training_state
 from .build_errors import naming_nodes
-from .checkpointing import ResumableCheckpointHook, find_checkpoint, resume
+from .checkpointing import ResumableCheckpointHook
 from .checks import check_config, check_testing, check_training
 from .config import add_config_arguments, load_config, set_data_root
 from .distributed import any_process, join_processes_without_gpu
@@ -15,6 +15,7 @@ from .loops import ResumableEpochLoop, ResumableIterLoop
 from .mixed_precision import BFloat16OptimWrapper, use_amp
 from .naming_images import naming_images
 from .partial_start import PartialStartHook, start_partially
+from .resuming import find_checkpoint, name_last_checkpoint, resume
 from .training import protect_training, scale_lr_automatically
 
 allow_training_state()
@@ -23,7 +24,7 @@ __all__ = [
     'BFloat16OptimWrapper', 'FuseHook', 'InvalidLossError', 'PartialStartHook', 'ProgressBarHook',
     'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop',
     'StopOnInvalidLossHook', 'add_config_arguments', 'any_process', 'check_config', 'check_testing',
-    'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'naming_images',
-    'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically', 'set_data_root', 'start_partially',
-    'use_amp'
+    'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'name_last_checkpoint',
+    'naming_images', 'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically', 'set_data_root',
+    'start_partially', 'use_amp'
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -16,6 +16,7 @@ from ..datasets import make_digit_scenes
 from ..visualization import read_scalars
 from .checks import check_training
 from .config import set_data_root
+from .resuming import name_last_checkpoint
 
 __all__ = ['run_demo']
 
@@ -72,7 +73,7 @@ def run_demo(name: str,
     console.print(tabulate(metrics))
     console.print(f'{runner.max_iters} iterations in {minutes:.1f} minutes (without validation), '
                   f'{summary["parameters"] / 1e6:.1f} M parameters', soft_wrap=True)
-    for path in (*pictures, summary_file, find_latest_checkpoint(args.work_dir)):
+    for path in (*pictures, summary_file, name_last_checkpoint(args.work_dir)):
         console.print(f'wrote {path}', soft_wrap=True)
 
 
