@@ -2,7 +2,6 @@
 import argparse
 from copy import deepcopy
 
-from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import DumpDetResults
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 from mmengine.config import Config, ConfigDict
@@ -19,7 +18,8 @@ from layeragg_mm.engine import (
     naming_images,
     naming_nodes,
 )
-from layeragg_mm.engine.segmentation import is_segmentation, paint_maps, use_map_tta, write_maps
+from layeragg_mm.engine.segmentation import is_segmentation, use_map_tta
+from layeragg_mm.engine.test_outputs import paint_pictures, write_maps
 from layeragg_mm.errors import InputError, run_tool
 
 
@@ -27,10 +27,11 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add_config_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', metavar='FILE.pkl', help='write the predictions here; of a segmentor: to this folder')
+    parser.add_argument('--out', metavar='FILE.pkl', help='write the predictions here; of a segmentor: to this '
+                        'folder, a map for each image')
     parser.add_argument('--show', action='store_true', help='show the predictions')
     parser.add_argument('--show-dir', help='write painted images to WORK_DIR/TIMESTAMP/SHOW_DIR, of a segmentor to '
-                        'WORK_DIR/SHOW_DIR')
+                        'WORK_DIR/SHOW_DIR, in the images\' folders')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds that --show waits at an image')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     parser.add_argument('--fuse', action='store_true', help='join norms and convolutions first, which is faster')
@@ -67,10 +68,7 @@ def main() -> None:
     elif args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         raise InputError(f'--out {args.out} is no pickle file', 'Give a name that ends in .pkl.')
     if args.show or args.show_dir:
-        if segmentation:
-            paint_maps(cfg, args.show, args.show_dir, args.wait_time)
-        else:
-            trigger_visualization_hook(cfg, args)
+        paint_pictures(cfg, args.show, args.show_dir, args.wait_time)
     with plain_checkpoints(), naming_images(cfg), naming_nodes(cfg):
         check_testing(cfg, model)
         if args.tta:
