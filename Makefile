@@ -1,7 +1,8 @@
-# make demo     set up, make a small data set, train Mask R-CNN with an MRLA-ResNet-50 on it, score it, draw pictures
-# make demo-seg the same for semantic segmentation, with DLA-34 and IDA upsampling
-# make test     set up, lint, run the test suite
-# make venv     set up only
+# make demo        set up, make a small data set, train Mask R-CNN with an MRLA-ResNet-50 on it, score it, draw pictures
+# make demo-seg    the same for semantic segmentation, with DLA-34 and IDA upsampling
+# make test        set up, lint, run the test suite
+# make test-quick  the same without the tests that take long: whole trainings and studies, compilations
+# make venv        set up only
 #
 # STACK=onedl       the maintained forks of mmcv, mmengine, mmdet, mmseg, in .venv (default)
 # STACK=openmmlab   OpenMMLab's original packages, in .venv-openmmlab
@@ -30,7 +31,7 @@ BASE_PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; d
 	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: demo demo-seg test lint venv check-python
+.PHONY: demo demo-seg test test-quick lint venv check-python
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -40,8 +41,9 @@ demo-seg: $(READY)
 	$(PYTHON) tools/demo_seg.py $(DEMO_ARGS)
 
 # Two processes with a thread each: two threads that share two cores with another process wait for each other.
-test: lint
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS) tests
+test-quick: MARKED := -m "not slow"
+test test-quick: lint
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses 2 --dist loadgroup $(MARKED) $(PYTEST_ARGS) tests
 
 lint: $(READY)
 	$(PYTHON) -m ruff check .

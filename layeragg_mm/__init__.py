@@ -20,6 +20,7 @@ else:
 
     from . import backbones, detectors, layers, necks
     from .configs import config, know_our_bases
+    from .fast import fast_forms
     from .fusion import fuse
     know_our_bases()
-    __all__ = ['__version__', 'backbones', 'config', 'detectors', 'fuse', 'layers', 'necks']
+    __all__ = ['__version__', 'backbones', 'config', 'detectors', 'fast_forms', 'fuse', 'layers', 'necks']

@@ -14,12 +14,13 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .backbones import DLANet, RLAResNet
-from .layers import aggregation
-from .layers.deformable import DeformableConv2d
-from .layers.frozen_norm import Affine, affine_of_frozen
-from .layers.memory_format import reads_channels_last, to_contiguous
+from .fast.channels_last import reads_channels_last, to_contiguous
+from .fast.frozen_norm import Affine, affine_of_frozen
+from .fast.joint_projection import JointConvs, are_joinable, joint_step
+from .layers import RecurrentAggregation, dla
+from .layers.forms import carries_hooks
 from .layers.mrla import LayerAttention
-from .layers.rla import JointConvs, RecurrentAggregation, are_joinable
+from .necks.deformable import DeformableConv2d
 
 __all__ = ['fuse']
 
@@ -134,7 +135,7 @@ def _join_projections(backbone: RLAResNet) -> None:
     steps = [(block, state, i) for stage, state in zip(backbone.stages, backbone.rla) for i, block in enumerate(stage)]
     unjoined = set()
     for (_, state, i), (block, *_) in pairwise(steps):
-        if not are_joinable(block.conv1, state.project):
+        if not are_joinable(block.conv1, state.project) or carries_hooks(block.conv1, state.project):
             unjoined.add(state)
             continue
         block.conv1 = JointConvs((block.conv1, block.norm1), (state.project, state.norms[i]))
@@ -142,6 +143,7 @@ def _join_projections(backbone: RLAResNet) -> None:
             state.norms[i] = nn.Identity()
     for state in set(backbone.rla) - unjoined:
         state.project = nn.Identity()
+    backbone.step = joint_step
 
 
 @singledispatch
@@ -182,9 +184,9 @@ def _(module: RLAResNet):
             yield _Place(block, block.norm1_name), *convs
 
 
-@_junctions.register(aggregation.BasicBlock)
-@_junctions.register(aggregation.Bottleneck)
-@_junctions.register(aggregation.Root)
+@_junctions.register(dla.BasicBlock)
+@_junctions.register(dla.Bottleneck)
+@_junctions.register(dla.Root)
 def _(module):
     for i in ('', 1, 2, 3):
         if hasattr(module, f'bn{i}'):

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from .published import PublishedDetector, published_detectors
 
-__all__ = ['markdown', 'outdated_documents']
+__all__ = ['markdown', 'outdated_documents', 'replace_table']
 
-BEGIN, END = '<!-- published:begin -->', '<!-- published:end -->'
 CAPTION = ('Published on COCO val2017, in per cent, not measured here: by the authors of RLA and CenterNet, the plain '
            'ResNets by MMDetection.')
 
@@ -19,11 +18,17 @@ def outdated_documents(root: Path) -> dict[Path, str]:
     outdated = {}
     for name, content in ('README.md', gain_table()), ('docs/detection.md', config_table()):
         text = (root / name).read_text()
-        before, rest = text.split(BEGIN)
-        _, after = rest.split(END)
-        if text != (new := f'{before}{BEGIN}\n{content}\n{END}{after}'):
+        if text != (new := replace_table(text, content, 'published')):
             outdated[root / name] = new
     return outdated
+
+
+def replace_table(text: str, content: str, name: str) -> str:
+    """Return a document's text with ``content`` between the marks ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``."""
+    begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f'{before}{begin}\n{content}\n{end}{after}'
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,18 +1,14 @@
 """What several tests share: a small data set, the tools as functions."""
 import importlib.util
 import json
-import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
-import torch
-
-os.environ.setdefault('TRITON_INTERPRET', '0' if torch.cuda.is_available() else '1')  # read when Triton is imported
-
 import street_scenes
+import torch
 from mmdet.datasets import CocoDataset
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.logging import MMLogger
@@ -38,6 +34,11 @@ def forget_earlier_runs() -> None:
 @pytest.fixture(autouse=True)
 def each_test_on_its_own() -> None:
     forget_earlier_runs()
+
+
+def slow_but(quick: Sequence[str], names: Iterable[str]) -> list:
+    """Return ``names`` to parametrize a test with, all marked slow but the ``quick`` ones."""
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
 
 
 @pytest.fixture(scope='session')

@@ -1,5 +1,5 @@
 """What tests of equal forms share."""
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 
@@ -9,7 +9,10 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
 def drawn(module: torch.nn.Module, dtype: torch.dtype, device: str = 'cpu') -> torch.nn.Module:
     torch.manual_seed(0)
     for parameter in module.parameters():
-        torch.nn.init.normal_(parameter, 1. if parameter.ndim == 1 else 0., .3)
+        if parameter.ndim == 1:
+            torch.nn.init.normal_(parameter, 1., .3)
+        else:
+            torch.nn.init.normal_(parameter, 0., parameter[0].numel() ** -.5)
     for norm in module.modules():
         if isinstance(norm, torch.nn.BatchNorm2d):
             norm.running_mean.normal_()
@@ -23,41 +26,6 @@ def results(forward, module, inputs) -> list[torch.Tensor]:
     out = forward(*inputs)
     weight = torch.linspace(-1, 1, out.numel()).to(out).view_as(out)
     return [out, *torch.autograd.grad((out * weight).sum(), leaves)]
-
-
-def in_sequence(layers: Iterable[torch.nn.Module]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what MRLA-base's layers of a stage compute: the history passes from one to the next."""
-
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        history = ()
-        for layer in layers:
-            x, history = layer(x, history)
-        return x
-
-    return forward
-
-
-# Of two of MRLA-base's layers: what else may be done with the values (weights w) than the next layer does with them.
-USES_OF_VALUES = {
-    'a value with the output': lambda out, first, second, w: (out + first) * w,
-    'two values': lambda out, first, second, w: (first + second) * w + out,
-    'a value twice': lambda out, first, second, w: (first + first * w) * w + out * w,
-    'a value with what made it': lambda out, first, second, w: (second + w * w.detach()) * w + out,
-    'sums': lambda out, first, second, w: (out.sum() + first.sum() + second.sum() * w).sum(),
-    'values without the output': lambda out, first, second, w: (first + second) * w,
-}
-
-
-def with_uses_of_values(layers: Iterable[torch.nn.Module], use: Callable) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what two layers compute, of which the second takes the first one's history, and then ``use`` of all."""
-    one, other = layers
-
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        out, history = other(*one(x))
-        (_, first), (_, second) = history
-        return use(out, first, second, x)
-
-    return forward
 
 
 def in_float64(inputs: Iterable[torch.Tensor]) -> list[torch.Tensor]:

@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 import torch
-from conftest import CONFIGS
+from conftest import CONFIGS, slow_but
 from graphs import check_graphs
 from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
@@ -64,7 +64,7 @@ def check(model: nn.Module, *inputs, left: tuple[str, ...] = ()) -> None:
     assert_equal(fused(*inputs), model(*inputs))
 
 
-@pytest.mark.parametrize('name', VARIANTS)
+@pytest.mark.parametrize('name', slow_but(['rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c'], VARIANTS))
 def test_every_variant(name):
     check(build(VARIANTS[name]), torch.randn(2, 3, 33, 47))
 

@@ -14,7 +14,7 @@ from conftest import REPOSITORY
 
 from layeragg_mm.stack import SUPPORTED
 
-pytestmark = pytest.mark.xdist_group('packaging')  # share the wheel
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('packaging')]  # share the wheel
 
 MODEL = """
 model = dict(backbone=dict(init_cfg=None),

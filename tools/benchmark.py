@@ -29,7 +29,6 @@ from layeragg_mm.analysis import (
     is_detector,
     operator_table,
     operator_times,
-    use_literal_forms,
     write_costs,
 )
 from layeragg_mm.errors import InputError, check_output, run_tool
@@ -141,7 +140,7 @@ def enter(args: argparse.Namespace, depth: int | None) -> list[Entrant]:
         if args.compile:
             entrants.append(Entrant(f'{called}, compiled', build(name), fused=args.fuse, compiled=True))
         if args.literal and name in args.names:
-            entrants.append(Entrant(f'{called}, literal', use_literal_forms(build(name))))
+            entrants.append(Entrant(f'{called}, literal', build(name), literal=True))
     return entrants
 
 

@@ -3,6 +3,7 @@ import ctypes
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from ..fusion import fuse
+from ..layers.forms import fast_forms
 from .complexity import complexity, kept_activations
 from .workload import Setting, Workload
 
@@ -67,12 +69,18 @@ class Entrant:
         model: the network.
         fused: time its inference after :func:`layeragg_mm.fuse` too.
         compiled: run it, or a detector's backbone, through torch.compile, fused or not.
+        literal: run it without the fast forms.
     """
 
     name: str
     model: nn.Module
     fused: bool = False
     compiled: bool = False
+    literal: bool = False
+
+    def forms(self) -> AbstractContextManager:
+        """Return the context that this network's work is done in."""
+        return fast_forms(False) if self.literal else nullcontext()
 
     def fuse(self, setting: Setting) -> Workload:
         """Return the work of the fused network, which is another one; the network must be in evaluation mode."""
@@ -124,17 +132,19 @@ def compare(entrants: Sequence[Entrant],
         training = kind == 'training step'
         workload.model.train(training)
         action = workload.training_step if training else workload.predict
-        setting.synchronize()
-        start = time.perf_counter()
-        action()
-        setting.synchronize()
-        costs[index].seconds.setdefault(kind, []).append(time.perf_counter() - start)
+        with entrants[index].forms():
+            setting.synchronize()
+            start = time.perf_counter()
+            action()
+            setting.synchronize()
+            costs[index].seconds.setdefault(kind, []).append(time.perf_counter() - start)
         workload.forget_gradients()
     for cost in costs:
         cost.seconds = {kind: seconds[WARM_UP:] for kind, seconds in cost.seconds.items()}
     if largest_batch:
-        for cost, workload in track(list(zip(costs, workloads)), 'seeking the largest batch'):
-            cost.largest_batch = _largest_batch(workload, cost.peak_memory)
+        for entrant, cost, workload in track(list(zip(entrants, costs, workloads)), 'seeking the largest batch'):
+            with entrant.forms():
+                cost.largest_batch = _largest_batch(workload, cost.peak_memory)
     return costs
 
 
@@ -151,7 +161,8 @@ def _count(entrant: Entrant, workload: Workload) -> Cost:
     parameters, flops = complexity(workload.model, workload.setting.size, workload.samples and workload.samples[:1])
     entrant.compile(workload)
     workload.model.train()
-    return Cost(entrant.name, parameters, flops, kept_activations(workload.forward), _peak_memory(workload))
+    with entrant.forms():
+        return Cost(entrant.name, parameters, flops, kept_activations(workload.forward), _peak_memory(workload))
 
 
 def _peak_memory(workload: Workload) -> int | None:

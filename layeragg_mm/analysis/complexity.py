@@ -8,7 +8,7 @@ from mmdet.models.detectors import BaseDetector
 from mmengine.analysis import get_model_complexity_info
 from torch import Tensor, nn
 
-from .networks import use_literal_forms
+from ..layers.forms import fast_forms
 
 __all__ = ['complexity', 'kept_activations']
 
@@ -19,11 +19,12 @@ def complexity(model: nn.Module, size: Sequence[int], data_samples: list | None 
     Counted is the published form, whatever fast form computes the same. Of a detector, ``data_samples`` holds one
     image's; what follows the heads (NMS, ...) is not counted.
     """
-    model = use_literal_forms(copy.deepcopy(model))
+    model = copy.deepcopy(model)
     model.eval()
     if isinstance(model, BaseDetector):
         model.forward = partial(model.forward, data_samples=data_samples)
-    cost = get_model_complexity_info(model, (3, *size), show_table=False, show_arch=False)
+    with fast_forms(False):
+        cost = get_model_complexity_info(model, (3, *size), show_table=False, show_arch=False)
     return cost['params'], cost['flops']
 
 

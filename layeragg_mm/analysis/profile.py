@@ -30,8 +30,8 @@ def operator_times(entrants: Sequence[Entrant],
     gpu = setting.device.type == 'cuda'
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
     for turn in track(range(WARM_UP + ROUNDS), 'profiling'):
-        for workload, operators in zip(workloads, times):
-            with profile(activities=activities) as record:
+        for entrant, workload, operators in zip(entrants, workloads, times):
+            with entrant.forms(), profile(activities=activities) as record:
                 workload.predict()
                 setting.synchronize()
             for event in record.key_averages() if turn >= WARM_UP else ():

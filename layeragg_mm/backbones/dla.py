@@ -1,4 +1,5 @@
 """Deep layer aggregation networks."""
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -9,20 +10,20 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.dla import translate_dla
-from ..layers.aggregation import BasicBlock, Bottleneck, Tree, conv2d
-from ..layers.frozen_norm import ConvSequential
-from ..layers.memory_format import ChannelsLastMixin
-from .building import norm_builder, one_of
+from ..fast.channels_last import channels_last
+from ..layers.conv_norm import ConvSequential
+from ..layers.dla import BasicBlock, Bottleneck, Tree
+from .arguments import conv_builder, norm_builder, one_of
 
 __all__ = ['DLANet']
 
 
 @MODELS.register_module()
-class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
+class DLANet(ReleasedCheckpointMixin, BaseModule):
     """Deep layer aggregation network (DLA, CVPR 2018, arXiv 1707.06484, table 1).
 
     A 7x7 convolution, then levels 0 to 5 with strides 1, 2, 4, 8, 16 and 32: levels 0 and 1 are 3x3 convolutions,
-    levels 2 to 5 aggregation trees (:class:`~layeragg_mm.layers.aggregation.Tree`). For an image (N, 3, H, W) level i
+    levels 2 to 5 aggregation trees (:class:`~layeragg_mm.layers.Tree`). For an image (N, 3, H, W) level i
     returns (N, C_i, ceil(H / stride_i), ceil(W / stride_i)), for any H and W. Levels beyond the last output are not
     built.
 
@@ -37,6 +38,10 @@ class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
         output_stride: 32, or 16 or 8 for segmentation: levels that would go beyond it dilate in place of striding.
         frozen_stages: freeze the 7x7 convolution and levels 0 to this one, parameters and statistics; -1 freezes
             nothing. What ResNet's ``frozen_stages=1`` freezes, the layers up to stride 4, is 2 here.
+        conv_cfg: the convolution layers' config; plain ones by default.
+        dcn: config of a deformable convolution, for each block's second convolution (3x3) in the levels asked for. As
+            MMDetection's ResNet: ``fallback_on_stride=True`` leaves those that stride plain; not with ``conv_cfg``.
+        stage_with_dcn: for levels 2 to 5, whether they have it.
         norm_cfg: the norm layers' config; a GN's groups are lowered where they do not divide the channels.
         norm_eval: keep batch norm's statistics as they are in training.
         with_cp: save memory in training by computing each pair of blocks once more in the backward pass.
@@ -64,6 +69,7 @@ class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
         ]
     }
     prefixes = ('backbone.', 'base.')
+    trunk_keys = re.compile(r'(?!.*\.conv_offset\.)')  # all but the offsets of deformable convolutions
 
     def __init__(self,
                  arch: str,
@@ -72,6 +78,9 @@ class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
                  out_indices: Sequence[int] = (2, 3, 4, 5),
                  output_stride: int = 32,
                  frozen_stages: int = -1,
+                 conv_cfg: dict | None = None,
+                 dcn: dict | None = None,
+                 stage_with_dcn: Sequence[bool] = (False, False, False, False),
                  norm_cfg: dict = dict(type='BN', requires_grad=True),  # noqa: B006
                  norm_eval: bool = True,
                  with_cp: bool = False,
@@ -83,6 +92,10 @@ class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
             one_of('out_indices', index, range(6))
         if not out_indices:
             raise ValueError('out_indices is empty; allowed: one or more of 0, 1, 2, 3, 4, 5')
+        if dcn is not None and conv_cfg is not None:
+            raise ValueError('dcn and conv_cfg are not available together; allowed: one of them')
+        if len(stage_with_dcn) != 4:
+            raise ValueError(f'stage_with_dcn={stage_with_dcn} is not available; allowed: four, for levels 2 to 5')
         self.num_levels = max(out_indices) + 1
         one_of('frozen_stages', frozen_stages, range(-1, self.num_levels))
         self.out_indices = tuple(out_indices)
@@ -92,15 +105,21 @@ class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
         self.channels = settings['channels']
         self.strides = tuple(min(2**i, output_stride) for i in range(6))
 
-        norm = norm_builder(norm_cfg)
-        self.base_layer = _conv_layer(in_channels, self.channels[0], 7, norm=norm)
-        self.level0 = _conv_layer(self.channels[0], self.channels[0], 3, norm=norm)
+        norm, conv = norm_builder(norm_cfg), conv_builder(conv_cfg)
+
+        def layer(in_channels: int, out_channels: int, kernel_size: int, **kwargs) -> nn.Module:
+            return ConvSequential(
+                conv(in_channels, out_channels, kernel_size, **kwargs), norm(out_channels), nn.ReLU(inplace=True))
+
+        self.base_layer = layer(in_channels, self.channels[0], 7)
+        self.level0 = layer(self.channels[0], self.channels[0], 3)
         if self.num_levels > 1:
-            self.level1 = _conv_layer(self.channels[0], self.channels[1], 3, stride=2, norm=norm)
+            self.level1 = layer(self.channels[0], self.channels[1], 3, stride=2)
         for i in range(2, self.num_levels):
+            conv2 = _deformable(dcn) if dcn is not None and stage_with_dcn[i - 2] else None
             self.add_module(f'level{i}', Tree(
                 settings['depths'][i - 2],
-                settings['block'],
+                partial(settings['block'], conv=conv, conv2=conv2),
                 self.channels[i - 1],
                 self.channels[i],
                 stride=self.strides[i] // self.strides[i - 1],
@@ -108,6 +127,7 @@ class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
                 level_root=i > 2,
                 residual_root=settings['residual_root'],
                 norm=norm,
+                conv=conv,
                 with_cp=with_cp))
         self._freeze_stages()
 
@@ -144,7 +164,9 @@ class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
                     module.eval()
         return self
 
-    def features(self, x: Tensor) -> tuple[Tensor, ...]:
+    @channels_last
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the maps of ``out_indices`` for images (N, in_channels, H, W)."""
         x = self.base_layer(x)
         outs = {}
         for i, level in enumerate(self.levels):
@@ -154,7 +176,13 @@ class DLANet(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
         return tuple(outs[i] for i in self.out_indices)
 
 
-def _conv_layer(in_channels: int, out_channels: int, kernel_size: int, *, norm: Callable[[int], nn.Module],
-                stride: int = 1) -> nn.Module:
-    return ConvSequential(
-        conv2d(in_channels, out_channels, kernel_size, stride=stride), norm(out_channels), nn.ReLU(inplace=True))
+def _deformable(dcn: dict) -> Callable[..., nn.Module]:
+    """Return what makes the deformable convolution ``dcn``, or a plain one where that falls back on strides."""
+    cfg = dict(dcn)
+    fallback_on_stride = cfg.pop('fallback_on_stride', False)
+
+    def conv(*args, stride: int = 1, **kwargs) -> nn.Module:
+        plain = fallback_on_stride and stride > 1
+        return conv_builder(None if plain else cfg)(*args, stride=stride, **kwargs)
+
+    return conv

@@ -2,38 +2,14 @@
 import torch
 from mmcv.cnn import build_activation_layer
 from mmengine.registry import MODELS
-from torch import Tensor
-from torch.nn.modules.module import _has_any_global_hook
-from torch.utils.checkpoint import checkpoint
 
+from ..adapters import adapter_of, base_step, light_step
 from ..checkpoints import translate_mrla
 from ..layers import BaseLayerAttention, LightLayerAttention
-from .aggregation_resnet import AggregationBottleneck, AggregationResNet
-from .building import norm_builder, one_of
+from .aggregation_resnet import AggregationResNet
+from .arguments import norm_builder, one_of
 
 __all__ = ['MRLAResNet']
-
-
-class MRLABottleneck(AggregationBottleneck):
-    """A bottleneck followed by layer attention, ``mrla``, which the backbone attaches.
-
-    ``forward(x, history)`` returns the output and the history for the next block of the stage: what
-    :class:`~layeragg_mm.layers.BaseLayerAttention` keeps of each block; the light form keeps none.
-    """
-
-    def forward(self, x: Tensor, history: tuple = ()) -> tuple[Tensor, tuple]:
-        if self.with_cp and x.requires_grad:
-            return checkpoint(self._forward, x, history, use_reentrant=False)
-        return self._forward(x, history)
-
-    def _forward(self, x: Tensor, history: tuple) -> tuple[Tensor, tuple]:
-        shortcut = self.shortcut(x)
-        out = self.relu(self.residual(x).add_(shortcut))
-        if isinstance(self.mrla, LightLayerAttention):
-            hooked = _has_any_global_hook() or any(module._forward_hooks or module._forward_pre_hooks
-                                                   for module in (self.relu, self.mrla))
-            return self.mrla(out, shortcut, inplace=not hooked), ()  # a hook may keep out
-        return self.mrla(out, history)
 
 
 @MODELS.register_module()
@@ -44,7 +20,7 @@ class MRLAResNet(AggregationResNet):
     (``torchvision://resnet50``) starts the trunk; the authors' released checkpoints load as they are.
 
     Args:
-        depth: 50, 101 or 152.
+        depth: 18, 34, 50, 101 or 152; 18 and 34 are ours, the papers have bottlenecks only.
         variant: 'light', in which a layer attends to the earlier ones through its shortcut
             (:class:`~layeragg_mm.layers.LightLayerAttention`), or 'base', in which it attends to each block before it
             in its stage (:class:`~layeragg_mm.layers.BaseLayerAttention`). The first released base form is
@@ -64,9 +40,9 @@ class MRLAResNet(AggregationResNet):
         ValueError: an argument that is not available; the message lists what is.
     """
 
-    arch_settings = {depth: (MRLABottleneck, blocks) for depth, (_, blocks)
-                     in AggregationResNet.arch_settings.items() if depth >= 50}
-    variants = {'light': LightLayerAttention, 'base': BaseLayerAttention}
+    variants = {'light': (LightLayerAttention, light_step), 'base': (BaseLayerAttention, base_step)}
+    aggregation_of_blocks = 'mrla'
+    state_of_stages = True
     translate_released = staticmethod(translate_mrla)
 
     def __init__(self,
@@ -88,21 +64,11 @@ class MRLAResNet(AggregationResNet):
         options = dict(norm=norm_builder(self.norm_cfg), zero_init=zero_init_mrla)
         if channels_per_head is not None:
             options['channels_per_head'] = channels_per_head
+        attention_class, self.step = self.variants[variant]
         blocks = [block for stage in self.stages for block in stage]
         rates = torch.linspace(0, drop_path_rate, len(blocks)).tolist()
         for block, rate in zip(blocks, rates):
             if mrla_act_cfg is not None:
                 options['act'] = build_activation_layer(mrla_act_cfg)
-            block.mrla = self.variants[variant](
-                block.planes * block.expansion, drop_path_rate=rate, **options)
+            block.mrla = attention_class(adapter_of(block).ports(block).channels, drop_path_rate=rate, **options)
         self._freeze_stages()  # of the attention too
-
-    def features(self, x: Tensor) -> tuple[Tensor, ...]:
-        x = self.stem_features(x)
-        outs = []
-        for stage in self.stages[:max(self.out_indices) + 1]:
-            history = ()
-            for block in stage:
-                x, history = block(x, history)
-            outs.append(x)
-        return tuple(outs[i] for i in self.out_indices)

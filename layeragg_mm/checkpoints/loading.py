@@ -5,7 +5,6 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Iterable
 
-import torch
 from mmengine.logging import print_log
 from mmengine.registry import MODELS
 from mmengine.runner import CheckpointLoader, load_state_dict
@@ -29,7 +28,7 @@ class ReleasedCheckpointMixin:
     2. :meth:`translate_released` renames the authors' keys to ours and drops their classifier;
     3. what is left must be exactly this module's state, name by name and shape by shape. One thing may
        lack: a component (``mrla``, ``se``, ``conv_offset``, ...) that is not in the file at all and that is
-       no part of the ``trunk``. It keeps its initial values, and the log says so. That is how a plain
+       no part of the trunk (``trunk_keys``). It keeps its initial values, and the log says so. That is how a plain
        ResNet checkpoint starts these networks. And one may be too much: biases of the trunk's convolutions, which
        Caffe's files have before norms; they are dropped, as MMDetection's ResNet drops them.
 
@@ -41,7 +40,7 @@ class ReleasedCheckpointMixin:
     prefixes: tuple[str, ...] = ('backbone.',)
 
     #: Keys of the plain network. None: every key of the module must be in the file.
-    trunk: re.Pattern | None = None
+    trunk_keys: re.Pattern | None = None
 
     @staticmethod
     def translate_released(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -74,8 +73,7 @@ class ReleasedCheckpointMixin:
             state = part_of(without_wrapper(state), self.prefixes)
         state = _translate(self, state)
         own = self.state_dict()
-        biases = [key for key in state if key.endswith('.bias') and key not in own and self.trunk is not None
-                  and self.trunk.match(key) and own.get(f'{key.removesuffix("bias")}weight', torch.empty(0)).dim() == 4]
+        biases = [key for key in state if key not in own and self._is_bias_of_trunk(key, own)]
         if biases:
             state = {key: value for key, value in state.items() if key not in biases}
             print_log(f'{type(self).__name__}: biases before norms are left out: {some(biases)}', logger='current')
@@ -84,12 +82,12 @@ class ReleasedCheckpointMixin:
         misshapen = [f'{key} {tuple(state[key].shape)} for {tuple(own[key].shape)}'
                      for key in own if key in state and state[key].shape != own[key].shape]
 
-        if self.trunk is not None:
+        if self.trunk_keys is not None:
             absent = defaultdict(list)
             for key in missing:
-                if not self.trunk.match(key):
+                if not self.trunk_keys.match(key):
                     absent[_component(key)].append(key)
-            for name in {_component(key) for key in state if not self.trunk.match(key)}:
+            for name in {_component(key) for key in state if not self.trunk_keys.match(key)}:
                 absent.pop(name, None)
             allowed = {key for keys in absent.values() for key in keys}
             missing = [key for key in missing if key not in allowed]
@@ -100,12 +98,17 @@ class ReleasedCheckpointMixin:
             raise CheckpointError(
                 f'the checkpoint does not fit {type(self).__name__}; ' + '; '.join(problems),
                 'Give the checkpoint of this very network (family, depth, variant, attention), or change the config.')
-        if self.trunk is not None and absent:
+        if self.trunk_keys is not None and absent:
             print_log(f'{type(self).__name__}: not in the checkpoint, so starting from initial values: '
                       f'{", ".join(sorted(absent))}', logger='current')
             # mmengine would tell once more, key by key, what it does not find.
             state = {**state, **{key: own[key] for keys in absent.values() for key in keys}}
         return state
+
+    def _is_bias_of_trunk(self, key: str, own: dict[str, Tensor]) -> bool:
+        weight = own.get(f'{key.removesuffix("bias")}weight')
+        return (self.trunk_keys is not None and self.trunk_keys.match(key) is not None and key.endswith('.bias')
+                and weight is not None and weight.dim() == 4)
 
 
 def without_wrapper(state: dict) -> dict[str, Tensor]:
@@ -124,7 +127,7 @@ def part_of(state: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Te
 
 def _component(key: str) -> str:
     """Return the last part of a key's path that names a module not addressed by a number, e.g. ``se``."""
-    path = re.sub(r'^layer\d+\.\d+\.(conv\d\.)?', '', key)
+    path = re.sub(r'^(layer\d+\.\d+\.(conv\d\.)?|level\d\..*conv2\.)', '', key)
     return path.split('.')[0]
 
 
@@ -183,7 +186,7 @@ def load_whole(network: nn.Module, path: str) -> None:
     state = without_wrapper(CheckpointLoader.load_checkpoint(path, map_location='cpu'))
     for module in network.modules():
         if isinstance(module, ReleasedCheckpointMixin):
-            module.trunk = None  # nothing may lack
+            module.trunk_keys = None  # nothing may lack
     try:
         load_state_dict(network, state, strict=True)
     except RuntimeError as error:

@@ -7,7 +7,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from ..layers.aggregation import bilinear_upsampling
+from ..layers.ida import bilinear_upsampling
 
 __all__ = ['DLAHead']
 

@@ -1,6 +1,7 @@
-"""What the papers add to a network, as plain torch modules."""
-from .aggregation import IterativeAggregation, Root, Tree, UpAggregation
+"""The ideas of the papers as plain torch modules, each with its equation; they need torch alone."""
 from .channel_attention import EfficientChannelAttention, SqueezeExcitation
+from .dla import Root, Tree
+from .ida import IterativeAggregation, UpAggregation
 from .mrla import BaseLayerAttention, LightLayerAttention
 from .rla import RecurrentAggregation
 

@@ -1,12 +1,20 @@
 """Channel attention on the residual branch: squeeze-and-excitation (SE) and efficient channel attention (ECA)."""
 import math
 
-from mmengine.registry import MODELS
+import torch
 from torch import Tensor, nn
 
-from .global_average import GlobalAverage
+__all__ = ['EfficientChannelAttention', 'SqueezeExcitation', 'adaptive_kernel_size', 'global_average']
 
-__all__ = ['EfficientChannelAttention', 'SqueezeExcitation', 'adaptive_kernel_size']
+
+def global_average(x: Tensor) -> Tensor:
+    """Return the mean over all pixels, (N, C, H, W) to (N, C).
+
+    As a sum: its gradient, one number a channel, stays a view; that of a mean is written to a map. In float32 at
+    least, since a sum of float16 may overflow.
+    """
+    total = x.sum((2, 3), dtype=torch.promote_types(x.dtype, torch.float32))
+    return (total / (x.shape[2] * x.shape[3])).to(x.dtype)
 
 
 def adaptive_kernel_size(channels: int) -> int:
@@ -19,7 +27,6 @@ def adaptive_kernel_size(channels: int) -> int:
     return t if t % 2 else t + 1
 
 
-@MODELS.register_module()
 class SqueezeExcitation(nn.Module):
     """SE: ``x * sigmoid(W2 relu(W1 avgpool(x)))``, both linear layers without bias (arXiv 1709.01507).
 
@@ -28,11 +35,8 @@ class SqueezeExcitation(nn.Module):
         reduction: the hidden layer has C / reduction units.
     """
 
-    _abbr_ = 'se'
-
     def __init__(self, in_channels: int, reduction: int = 16) -> None:
         super().__init__()
-        self.pool = GlobalAverage()
         self.fc = nn.Sequential(
             nn.Linear(in_channels, in_channels // reduction, bias=False),
             nn.ReLU(inplace=True),
@@ -40,10 +44,9 @@ class SqueezeExcitation(nn.Module):
             nn.Sigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.fc(self.pool(x))[:, :, None, None]
+        return x * self.fc(global_average(x))[:, :, None, None]
 
 
-@MODELS.register_module()
 class EfficientChannelAttention(nn.Module):
     """ECA: ``x * sigmoid(conv1d(avgpool(x)))``, one 1-D convolution along the channels (arXiv 1910.03151).
 
@@ -52,13 +55,10 @@ class EfficientChannelAttention(nn.Module):
             from it, see :func:`adaptive_kernel_size`.
     """
 
-    _abbr_ = 'eca'
-
     def __init__(self, in_channels: int) -> None:
         super().__init__()
-        self.pool = GlobalAverage()
         kernel_size = adaptive_kernel_size(in_channels)
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.conv(self.pool(x)[:, None]).sigmoid()[:, 0, :, None, None]
+        return x * self.conv(global_average(x)[:, None]).sigmoid()[:, 0, :, None, None]

@@ -1,18 +1,12 @@
 """Multi-head recurrent layer attention (MRLA, ICLR 2023, arXiv 2302.03985) as plain torch modules."""
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
-from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
-from . import operators
-from .channel_attention import adaptive_kernel_size
-from .depthwise import DepthwiseConv2d, compiles_training_on_cpu, depthwise_sum
-from .frozen_norm import affine_of_frozen
-from .global_average import GlobalAverage
-from .history_sum import history_sum, per_channel
+from .channel_attention import adaptive_kernel_size, global_average
+from .forms import replaceable
 
 __all__ = ['BaseLayerAttention', 'LightLayerAttention']
 
@@ -40,11 +34,10 @@ class LayerAttention(nn.Module):
                              f'allowed are the divisors of {channels}')
         self.channels_per_head = channels_per_head
         self.zero_init = zero_init
-        self.pool = GlobalAverage()
         kernel_size = adaptive_kernel_size(channels)
         self.query = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.key = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
-        self.value = DepthwiseConv2d(channels)
+        self.value = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
         self.norm = norm(channels)
         self.drop_path = DropPath(drop_path_rate) if drop_path_rate else nn.Identity()
 
@@ -56,21 +49,8 @@ class LayerAttention(nn.Module):
 
     def query_and_key(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return query and key of ``x`` (N, C, H, W), each (N, heads, channels per head)."""
-        if not operators.takes_kernels(x):
-            return self.query_and_key_literal(x)
-        vectors = operators.query_key(self.pool(x), self.query.weight, self.key.weight)
-        return vectors.unflatten(-1, (-1, self.channels_per_head)).unbind()
-
-    def query_and_key_literal(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The two convolutions as they stand."""
-        pooled = self.pool(x)[:, None]
-        return tuple(layer(pooled).view(len(x), -1, self.channels_per_head) for layer in (self.query, self.key))
-
-    def frozen_affine(self) -> tuple[Tensor, Tensor] | None:
-        """Return (scale, shift), each (C,), if the norm is an affine map now and no path is dropped; else None."""
-        if self.training and not isinstance(self.drop_path, nn.Identity):
-            return None
-        return affine_of_frozen(self.norm)
+        pooled = global_average(x)[:, None]
+        return tuple(layer(pooled)[:, 0].unflatten(1, (-1, self.channels_per_head)) for layer in (self.query, self.key))
 
 
 class LightLayerAttention(LayerAttention):
@@ -119,34 +99,10 @@ class LightLayerAttention(LayerAttention):
         query, key = self.query_and_key(x)
         return ((query * key).sum(-1) / math.sqrt(self.channels_per_head)).sigmoid()
 
-    def forward(self, x: Tensor, shortcut: Tensor, *, inplace: bool = False) -> Tensor:
-        """Return the output; with ``inplace`` it may take the place of ``x``: on the CPU, where gradients are off."""
-        # a v = (a W_v) * x is one depthwise convolution, whose kernels are each image's own. With a frozen norm,
-        # s z + b, so is x + s a v + b = (s a W_v + identity) * x + b. One more pass adds o, on a GPU the same pass.
-        attention, affine = self.attention(x), self.frozen_affine()
-        if operators.takes_kernels(x):
-            out = operators.attended_sum(x, self.value.weight, attention, self.shortcut_scale, shortcut,
-                                         *(affine or (None, None)))
-            return out if affine is not None else x + self.drop_path(self.norm(out))
-        if torch.compiler.is_compiling() and not compiles_training_on_cpu(x):  # inductor makes one pass of all this
-            if affine is None:
-                return self.forward_literal(x, shortcut)
-            scale, shift = (value[:, None, None] for value in affine)
-            attended = scale * per_channel(attention, x.shape[1]) * self.value(x)
-            return attended + scale * self.shortcut_scale * shortcut + (x + shift)
-        kernels = per_channel(attention, x.shape[1])[..., None] * self.value.weight
-        bias, shortcut_scale = None, self.shortcut_scale
-        if affine is not None:
-            scale, bias = affine
-            kernels = scale[:, None, None, None] * kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))
-            shortcut_scale = scale[:, None, None] * shortcut_scale
-        inplace = inplace and affine is not None  # else x is read once more
-        out = depthwise_sum(x, kernels, bias, shortcut_scale, shortcut, inplace=inplace)
-        return out if affine is not None else x + self.drop_path(self.norm(out))
-
-    def forward_literal(self, x: Tensor, shortcut: Tensor, *, inplace: bool = False) -> Tensor:
-        """The equation as it stands, which the fast form equals; never in place."""
-        attended = per_channel(self.attention(x), x.shape[1]) * self.value(x) + self.shortcut_scale * shortcut
+    @replaceable
+    def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
+        """Return the output for a block's output ``x`` and its shortcut, both (N, C, H, W)."""
+        attended = weighted(self.attention(x), self.value(x)) + self.shortcut_scale * shortcut
         return x + self.drop_path(self.norm(attended))
 
 
@@ -189,27 +145,39 @@ class BaseLayerAttention(LayerAttention):
         self.act = act or nn.Identity()
         self.init_weights()
 
+    def attention(self, x: Tensor, history: History) -> tuple[Tensor, History]:
+        """Return the blocks' weights ``a_s`` by head, (S, N, heads), and the history with this block in it."""
+        query, key = self.query_and_key(x)
+        history = (*history, (key, self.value(x)))
+        scores = torch.stack([(query * key).sum(-1) for key, _ in history])
+        return (scores / math.sqrt(self.channels_per_head)).softmax(0), history
+
+    @replaceable
     def forward(self, x: Tensor, history: History = ()) -> tuple[Tensor, History]:
         """Return the output and the history for the next block: the (key, value) of all blocks up to this one."""
-        weights, keys, values = self.attention(x, history)
-        affine = self.frozen_affine()
-        if affine is not None and isinstance(self.act, nn.Identity):
-            # With norm(z) = s z + b, the output is x + b + sum_s (s a_s) v_s.
-            out, *values = history_sum(x, *affine, weights, values)
-        else:
-            out, *values = history_sum(None, None, None, weights, values)
-            out = x + self.drop_path(self.act(self.norm(out)))
-        return out, tuple(zip(keys, values))
+        weights, history = self.attention(x, history)
+        first, *others = (weighted(weight, value) for weight, (_, value) in zip(weights.unbind(), history))
+        return x + self.drop_path(self.act(self.norm(sum(others, first)))), history
 
-    def attention(self, x: Tensor, history: History) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
-        """Return the blocks' weights ``a_s`` by head, (S, N, heads), with their keys and values."""
-        query, key = self.query_and_key(x)
-        keys, values = zip(*history, (key, self.value(x)))
-        scores = (query * torch.stack(keys)).sum(-1)
-        return (scores / math.sqrt(self.channels_per_head)).softmax(0), keys, values
 
-    def forward_literal(self, x: Tensor, history: History = ()) -> tuple[Tensor, History]:
-        """The equation as it stands, which the fast form equals."""
-        weights, keys, values = self.attention(x, history)
-        attended = (per_channel(weights, x.shape[1]) * torch.stack(values)).sum(0)
-        return x + self.drop_path(self.act(self.norm(attended))), tuple(zip(keys, values))
+def weighted(weight: Tensor, value: Tensor) -> Tensor:
+    """Return the maps ``value`` (N, C, H, W), each head's channels times its ``weight`` (N, heads)."""
+    heads = weight.shape[-1]
+    return (weight[..., None, None, None] * value.unflatten(1, (heads, -1))).flatten(1, 2)
+
+
+class DropPath(nn.Module):
+    """Stochastic depth (arXiv 1603.09382): in training, each image's maps are zero with probability ``drop_prob``.
+
+    The others are scaled by ``1 / (1 - drop_prob)``, so that the expectation stays.
+    """
+
+    def __init__(self, drop_prob: float) -> None:
+        super().__init__()
+        self.drop_prob = drop_prob
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.drop_prob
+        return x * (kept / (1 - self.drop_prob)).to(x.dtype)

@@ -7,21 +7,22 @@ from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from ..backbones.building import norm_builder, one_of
+from ..backbones.arguments import conv_builder, norm_builder, one_of
 from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.dla import translate_ida_up
-from ..layers.aggregation import IterativeAggregation, UpAggregation
-from ..layers.memory_format import ChannelsLastMixin
+from ..fast.channels_last import channels_last
+from ..layers import IterativeAggregation, UpAggregation
+from .deformable import DeformableConv2d
 
 __all__ = ['IDAUp']
 
 
 @MODELS.register_module()
-class IDAUp(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
+class IDAUp(ReleasedCheckpointMixin, BaseModule):
     """Iterative deep aggregation of a backbone's features, upwards (DLA, CVPR 2018, arXiv 1707.06484, section 4.2).
 
     From the coarsest level on, each level aggregates itself with everything coarser
-    (:class:`~layeragg_mm.layers.aggregation.UpAggregation`). Three kinds of heads read the results:
+    (:class:`~layeragg_mm.layers.UpAggregation`). Three kinds of heads read the results:
 
     ===========  =========================================================================================
     mode         result, a tuple of maps with ``out_channels``
@@ -56,6 +57,8 @@ class IDAUp(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
             the first on the last map.
         include_coarsest: 'centernet' only: the second aggregation reads the coarsest level (stride 32) too, as the
             paper has it; the released code leaves it out.
+        conv_cfg: the config of the convolution layers of projections and nodes; plain ones by default. 'centernet' has
+            deformable ones, and takes none.
         norm_cfg: the norm layers' config; a GN's groups are lowered where they do not divide the channels.
         init_cfg: how to initialise, as everywhere in mmengine. None: as published (upsampling as bilinear
             interpolation), the pyramid's own convolutions as FPN's.
@@ -77,6 +80,7 @@ class IDAUp(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
                  num_outs: int | None = None,
                  add_extra_convs: bool | str = False,
                  include_coarsest: bool = False,
+                 conv_cfg: dict | None = None,
                  norm_cfg: dict = dict(type='BN', requires_grad=True),  # noqa: B006
                  init_cfg: dict | list[dict] | None = None) -> None:
         super().__init__(init_cfg)
@@ -86,6 +90,8 @@ class IDAUp(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
             raise ValueError(f"mode={mode!r} returns one map; num_outs and add_extra_convs are for 'pyramid'")
         if mode != 'centernet' and include_coarsest:
             raise ValueError(f"mode={mode!r} always reads the coarsest level; include_coarsest is for 'centernet'")
+        if mode == 'centernet' and conv_cfg is not None:
+            raise ValueError("mode='centernet' has deformable convolutions; conv_cfg is for 'pyramid' and 'finest'")
         fewest = 3 if mode == 'centernet' and not include_coarsest else 2
         if not 0 <= start_level <= len(in_channels) - fewest:
             raise ValueError(f'start_level={start_level} of {len(in_channels)} inputs is not available; '
@@ -102,7 +108,8 @@ class IDAUp(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
         self.num_ins = len(in_channels)
         self.start_level = start_level
         self.mode = mode
-        aggregation = dict(norm=norm_builder(norm_cfg), deformable=mode == 'centernet')
+        conv = _deformable if mode == 'centernet' else conv_builder(conv_cfg)
+        aggregation = dict(norm=norm_builder(norm_cfg), conv=conv, sums=mode == 'centernet')
         self.dla_up = UpAggregation(
             channels, out_channels=out_channels if mode == 'finest' else None, strides=strides, **aggregation)
         if mode == 'centernet':
@@ -119,7 +126,9 @@ class IDAUp(ReleasedCheckpointMixin, ChannelsLastMixin, BaseModule):
                 _out_conv(out_channels if i else first, out_channels, 3, stride=2)
                 for i in range(num_outs - len(channels) if add_extra_convs else 0))
 
-    def features(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    @channels_last
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return the results for the backbone's features ``inputs``, the finest first."""
         if len(inputs) != self.num_ins:
             raise ValueError(f'IDAUp got {len(inputs)} inputs; allowed: {self.num_ins}, as in_channels has')
         results = self.dla_up(inputs[self.start_level:])
@@ -142,3 +151,8 @@ def _out_conv(in_channels: int, out_channels: int, kernel_size: int, *, stride: 
     nn.init.xavier_uniform_(conv.weight)
     nn.init.zeros_(conv.bias)
     return conv
+
+
+def _deformable(in_channels: int, out_channels: int, kernel_size: int) -> DeformableConv2d:
+    """CenterNet's convolution: deformable 3x3, projections (``kernel_size`` 3 as well) included."""
+    return DeformableConv2d(in_channels, out_channels)

@@ -12,12 +12,12 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from ..adapters import BlockAdapter
 from ..backbones import MRLAResNet, RLAResNet
 from ..errors import InputError
+from ..fast.frozen_norm import affine_of_frozen
+from ..fast.joint_projection import JointConvs, Pending
 from ..layers import LightLayerAttention
-from ..layers.frozen_norm import affine_of_frozen
-from ..layers.history_sum import per_channel
-from ..layers.rla import JointConvs
 
 __all__ = ['AttentionWatch', 'HiddenStateWatch', 'watch_layers']
 
@@ -77,7 +77,7 @@ class AttentionWatch:
         self.hooks = [mrla.register_forward_pre_hook(partial(record, rows, mrla in firsts)) for rows, mrla in layers]
 
     def _record_base(self, rows: list, first: bool, mrla: nn.Module, inputs: tuple) -> None:
-        weights, _, _ = mrla.attention(*inputs)
+        weights, _ = mrla.attention(inputs[0], inputs[1] if len(inputs) > 1 else ())
         rows.append([weight.mean().item() for weight in weights])
 
     def _record_light(self, rows: list, first: bool, mrla: nn.Module, inputs: tuple) -> None:
@@ -87,7 +87,7 @@ class AttentionWatch:
                              f'{type(mrla.norm).__name__} has no fixed one', 'Give a config with batch norm.')
         scale = affine[0]
         passed = (scale * mrla.shortcut_scale.flatten()).abs()
-        read = (scale * per_channel(mrla.attention(inputs[0]), len(scale)).flatten(1)).abs()
+        read = (scale * mrla.attention(inputs[0]).repeat_interleave(mrla.channels_per_head, 1)).abs()
         self.weights = [read] if first else [*(passed * weight for weight in self.weights), read]
         rows.append([weight.mean().item() for weight in self.weights])
 
@@ -150,27 +150,28 @@ class HiddenStateWatch:
         if any(isinstance(module, JointConvs) for module in backbone.modules()):
             raise InputError('blocks of a fused network have no first convolution of their own to compare with',
                              'Give the network before layeragg_mm.fuse.')
-        self.backbone, self.own_step = backbone, vars(backbone).get('_step')
+        self.backbone, self.own_step = backbone, vars(backbone).get('step')
         self.depths = [len(stage) for stage in backbone.stages]
         self.records = defaultdict(list)
         self.numbers = {block: number for number, block in enumerate(chain(*backbone.stages))}
-        backbone._step = partial(self._record, backbone._step)
+        backbone.step = partial(self._record, backbone.step)
 
-    def _record(self, step: Callable[..., tuple], block: nn.Module, x: Tensor, hidden: Tensor | None,
-                before: tuple | None, here: tuple) -> tuple[Tensor, Tensor | None]:
-        out, hidden = step(block, x, hidden, before, here)
+    def _record(self, step: Callable[..., tuple], adapter: BlockAdapter, block: nn.Module, place: tuple, x: Tensor,
+                state: Pending | Tensor | None) -> tuple[Tensor, Pending | Tensor | None]:
+        out, after = step(adapter, block, place, x, state)
+        hidden = after.hidden if isinstance(after, Pending) else state  # what the block read
         if hidden is not None:
-            aggregation, index = here
+            recurrence, index = place
             norm = hidden.square().mean((1, 2, 3)).sqrt()
-            share = aggregation.reads[index](hidden).flatten(1).norm(dim=1) / block.conv1(x).flatten(1).norm(dim=1)
+            share = recurrence.read(index, hidden).flatten(1).norm(dim=1) / block.conv1(x).flatten(1).norm(dim=1)
             self.records[self.numbers[block]] += zip(norm.tolist(), share.tolist())
-        return out, hidden
+        return out, after
 
     def stop(self) -> None:
         if self.own_step is None:  # it had the class's
-            del self.backbone._step
+            del self.backbone.step
         else:
-            self.backbone._step = self.own_step
+            self.backbone.step = self.own_step
 
     @property
     def norms(self) -> dict[int, float]:

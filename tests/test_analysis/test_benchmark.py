@@ -21,8 +21,8 @@ from layeragg_mm.analysis import (
     kept_activations,
     operator_table,
     operator_times,
-    use_literal_forms,
 )
+from layeragg_mm.fast import fast_forms
 
 CPU = torch.device('cpu')
 
@@ -45,15 +45,16 @@ def test_complexity_of_a_convolution():
 @pytest.mark.parametrize('name', ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'])
 def test_literal_forms_compute_the_same_and_keep_more(name):
     x = torch.randn(2, 3, 96, 96)
+    torch.manual_seed(0)
+    model = build_backbone(name).train()
+    for key, parameter in model.named_parameters():
+        if key.endswith('mrla.norm.weight'):
+            torch.nn.init.constant_(parameter, .5)
     outs, kept = [], []
-    for change in (lambda model: model, use_literal_forms):
-        torch.manual_seed(0)
-        model = change(build_backbone(name)).train()
-        for key, parameter in model.named_parameters():
-            if key.endswith('mrla.norm.weight') or '.mrla.norm.0.weight' in key:
-                torch.nn.init.constant_(parameter, .5)
-        outs.append(model(x))
-        kept.append(kept_activations(lambda model=model: model(x)))
+    for fast in (True, False):
+        with fast_forms(fast):
+            outs.append(model(x))
+            kept.append(kept_activations(lambda: model(x)))
     for fast, literal in zip(*outs):
         torch.testing.assert_close(fast, literal, rtol=0, atol=1e-5 * literal.abs().max().item())
     assert kept[0] < kept[1]
@@ -122,6 +123,7 @@ def test_what_is_said_to_be_compiled_is_not_run_eagerly(graphs, monkeypatch):
     assert not CompiledConv.eager_steps
 
 
+@pytest.mark.slow
 def test_the_tool_compiles_fused_networks_too(graphs, run, tmp_path):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46_c', '--size', 33, 33, '--batch', 1, '--rounds', 1,
                '--compile', '--fuse', '--json', tmp_path / 'costs.json') == 0
@@ -147,6 +149,7 @@ def test_names_at_depths():
     assert at_depth('mrla_base_deep_r50', None) == 'mrla_base_deep_r50'
 
 
+@pytest.mark.slow
 def test_the_tool_writes_table_data_and_chart_of_the_growth(run, tmp_path, capsys):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46x_c', '--sizes', 33, 64, '--batch', 1, '--rounds', 2,
                '--literal', '--fuse', '--json', tmp_path / 'costs.json', '--chart', tmp_path / 'costs.png') == 0
@@ -180,6 +183,7 @@ def test_a_profile_adds_up():
     assert [row[1::2] for row in rows[8:]] == [['others', '3.0', '1.0'], ['all', '19.0', '5.0']]
 
 
+@pytest.mark.slow
 def test_the_tool_profiles_the_fused_networks(run, capsys):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46x_c', '--size', 64, 64, '--batch', 1, '--rounds', 1,
                '--fuse', '--profile') == 0
@@ -208,6 +212,7 @@ def test_the_tool_refuses_a_config(run, tmp_path, capsys, content, said):
     assert said in refused(run, capsys, 'benchmark', config)
 
 
+@pytest.mark.slow
 def test_an_untrained_detector_is_the_same_each_time(run, tmp_path):
     flops = []
     for name in ('one.json', 'two.json'):

@@ -3,13 +3,15 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 
+from layeragg_mm.fast import fast_forms
 from layeragg_mm.layers import BaseLayerAttention
 
 
 @pytest.mark.parametrize('cfg, said', [
-    (dict(type='RLAResNet', depth=34), r'depth=34 .*allowed: 50, 101, 152'),
-    (dict(type='MRLAResNet', depth=18), r'depth=18 .*allowed: 50, 101, 152'),
+    (dict(type='RLAResNet', depth=35), r'depth=35 .*allowed: 18, 34, 50, 101, 152'),
+    (dict(type='MRLAResNet', depth=19), r'depth=19 .*allowed: 18, 34, 50, 101, 152'),
     (dict(type='RLAResNeXt', depth=34), r'depth=34 .*allowed: 50, 101, 152'),
+    (dict(type='RLAResNet', depth=34, attention='se'), r"with attention='se', depth=34 .*allowed: 50, 101, 152"),
     (dict(type='DLANet', arch='35'), r"arch='35' .*allowed: '34', '46_c'"),
     (dict(type='MRLAResNet', depth=50, variant='heavy'), r"variant='heavy' .*allowed: 'light', 'base'"),
     (dict(type='RLAResNet', depth=50, attention='cbam'), r"attention='cbam' .*allowed: None, 'se', 'eca'"),
@@ -45,20 +47,26 @@ def test_options_of_mmdetections_resnet_work(family, option):
 
 
 @pytest.mark.parametrize('family', ['RLAResNet', 'MRLAResNet'])
-def test_by_default_it_starts_as_the_plain_resnet(family):
+@pytest.mark.parametrize('depth, last', [(18, 'bn2'), (34, 'bn2'), (50, 'bn3')])
+def test_by_default_it_starts_as_the_plain_resnet(family, depth, last):
     """From scratch too: MMDetection starts the last norm of each block at zero, and so do these."""
-    model = MODELS.build(dict(type=family, depth=50))
+    model = MODELS.build(dict(type=family, depth=depth))
     model.init_weights()
-    assert all((block.norm3.weight == 0).all() for stage in model.stages for block in stage)
-    model.init_weights()
-    plain = MODELS.build(dict(type='mmdet.ResNet', depth=50))
+    assert all((getattr(block, last).weight == 0).all() for stage in model.stages for block in stage)
+    plain = MODELS.build(dict(type='mmdet.ResNet', depth=depth))
     trunk = {key: value for key, value in model.state_dict().items() if key in plain.state_dict()}
-    torch.nn.init.constant_(trunk['layer1.0.bn3.weight'], .5)
+    for key, value in trunk.items():
+        if key.endswith(f'{last}.weight'):
+            torch.nn.init.constant_(value, .5)
     plain.load_state_dict(trunk)
     plain.train(False)
     x = torch.randn(1, 3, 64, 64)
-    for ours, theirs in zip(model.eval()(x), plain(x), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
+    with torch.no_grad():
+        expected, fast = plain(x), model.eval()(x)
+        with fast_forms(False):
+            assert all(map(torch.equal, model(x), expected))
+        for ours, theirs in zip(fast, expected, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5 * theirs.max().item())
 
 
 def test_drop_path_rises_with_depth_and_drops_whole_images():

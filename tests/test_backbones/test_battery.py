@@ -5,12 +5,14 @@ import pickle
 
 import pytest
 import torch
+from conftest import slow_but
 from graphs import check_graphs
 from mmengine.registry import MODELS
 
 from layeragg_mm.backbones.variants import VARIANTS
 
-every_variant = pytest.mark.parametrize('name', VARIANTS)
+QUICK = 'rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c'
+every_variant = pytest.mark.parametrize('name', slow_but(QUICK, VARIANTS))
 SIZES = [(33, 33), (47, 34), (64, 65), (97, 101)]
 
 

@@ -4,9 +4,12 @@ import math
 import golden
 import pytest
 import torch
+from mmcv.cnn.bricks.conv_ws import ConvWS2d
+from mmcv.ops import ModulatedDeformConv2dPack
 
 from layeragg_mm.backbones.dla import DLANet
 from layeragg_mm.checkpoints import CheckpointError
+from layeragg_mm.layers.dla import BasicBlock, Bottleneck
 
 UNREAD = ('level3.project.', 'level4.project.')  # of DLA-34; timm leaves them out
 
@@ -104,7 +107,42 @@ def test_group_norm_with_more_groups_than_the_first_levels_have_channels():
     assert model.level5.root.bn.num_groups == 32
 
 
+def test_conv_cfg_makes_every_convolution():
+    model = DLANet('46_c', conv_cfg=dict(type='ConvWS'))
+    convs = [module for module in model.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert convs and all(isinstance(conv, ConvWS2d) for conv in convs)
+    assert all(out.isfinite().all() for out in model.eval()(torch.randn(1, 3, 33, 33)))
+
+
+@pytest.mark.parametrize('arch', ['34', '46_c'])
+@pytest.mark.parametrize('fallback', [False, True])
+def test_deformable_convolutions_in_the_levels_asked_for(arch, fallback):
+    dcn = dict(type='DCNv2', deform_groups=1, fallback_on_stride=fallback)
+    model = DLANet(arch, dcn=dcn, stage_with_dcn=(False, True, False, True)).train()
+    deformable = {name for name, module in model.named_modules() if isinstance(module, ModulatedDeformConv2dPack)}
+    second = {f'{name}.conv2' for name, module in model.named_modules()
+              if isinstance(module, (BasicBlock, Bottleneck)) and name.startswith(('level3', 'level5'))}
+    strided = {name for name in second if arch == '46_c' and name.endswith('tree1.conv2') and 'tree2' not in name}
+    assert deformable == (second - strided if fallback else second)
+    outs = model(torch.randn(2, 3, 65, 97))
+    assert [tuple(out.shape[2:]) for out in outs] == [(math.ceil(65 / s), math.ceil(97 / s)) for s in (4, 8, 16, 32)]
+    sum(out.sum() for out in outs).backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_a_plain_checkpoint_starts_a_deformable_network(released):
+    model = DLANet('34', dcn=dict(type='DCNv2', deform_groups=1), stage_with_dcn=(False, False, False, True)).double()
+    model.load_state_dict(dict(released), strict=False)
+    assert torch.equal(model.level5.tree1.conv2.weight, released['level5.tree1.conv2.weight'])
+    assert not model.level5.tree1.conv2.conv_offset.weight.any()
+    state = {key: value for key, value in released.items() if key != 'level5.tree1.conv2.weight'}
+    with pytest.raises(CheckpointError, match=r'missing: level5\.tree1\.conv2\.weight'):
+        model.load_state_dict(state, strict=False)
+
+
 @pytest.mark.parametrize('arguments, allowed', [
+    (dict(arch='34', dcn=dict(type='DCNv2'), conv_cfg=dict(type='ConvWS')), 'one of them'),
+    (dict(arch='34', stage_with_dcn=(True, )), 'four, for levels 2 to 5'),
     (dict(arch='35'), "'34', '46_c'"),
     (dict(arch='34', out_indices=(2, 6)), '0, 1, 2, 3, 4, 5'),
     (dict(arch='34', out_indices=()), '0, 1, 2, 3, 4, 5'),

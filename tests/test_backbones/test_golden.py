@@ -45,7 +45,7 @@ def test_hidden_state_of_rla(name):
     seen = {}
     aggregation.recur.register_forward_hook(lambda module, inputs, output: seen.update(hidden=output))
     *_, out = model(golden.image(description['input']))
-    hidden = aggregation.update(2, seen['hidden'], aggregation.project(out))
+    hidden = aggregation.update(2, out, seen['hidden'])
     golden.check(hidden, description['outputs']['hidden'], TOLERANCE)
 
 

@@ -1,7 +1,7 @@
 """Every detector of configs builds, trains and predicts; what is said of them elsewhere agrees with the files."""
 import pytest
 import torch
-from conftest import CONFIGS, REPOSITORY
+from conftest import CONFIGS, REPOSITORY, slow_but
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
@@ -13,6 +13,7 @@ from layeragg_mm.published import published_detectors
 from layeragg_mm.published_tables import outdated_documents
 
 DETECTORS = published_detectors()
+QUICK = ('mask_rcnn_mrla_r50', 'retinanet_dla34_ida', 'faster_rcnn_rla_r50', 'centernet_dla34')
 SIZE = 64, 64
 
 
@@ -30,7 +31,7 @@ def small_config(name, data_root):
     return cfg
 
 
-@pytest.mark.parametrize('name', DETECTORS)
+@pytest.mark.parametrize('name', slow_but(QUICK, DETECTORS))
 def test_trains_a_step_and_predicts(name, coco):
     init_default_scope('mmdet')
     cfg = small_config(name, coco)
@@ -43,6 +44,7 @@ def test_trains_a_step_and_predicts(name, coco):
         assert found.masks.shape == (len(found), 64, 64)
 
 
+@pytest.mark.slow
 def test_the_list_of_detectors_is_complete():
     assert all(detector.config.samefile(CONFIGS / f'{name}.py') for name, detector in DETECTORS.items())
     others = [file for file in CONFIGS.glob('*.py') if file.stem not in DETECTORS and 'digits' not in file.stem]

@@ -61,6 +61,7 @@ def train_as_one_of_several(work_dir) -> None:
     raise SystemExit(train(cfg))
 
 
+@pytest.mark.slow
 def test_sigterm_in_one_process_stops_all_and_each_keeps_its_generators(tmp_path):
     assert run_processes(2, train_as_one_of_several, tmp_path) == [143, 143]
     checkpoint = read_checkpoint(tmp_path / 'iter_2.pth')

@@ -86,5 +86,6 @@ def compare_sync_bn_with_the_whole_batch() -> None:
 
 
 @pytest.mark.xdist_group('processes')
+@pytest.mark.slow
 def test_two_processes_with_sync_bn_take_the_step_of_one_with_both_images():
     assert run_processes(2, compare_sync_bn_with_the_whole_batch) == [0, 0]

@@ -5,12 +5,13 @@ import golden
 import pytest
 import torch
 import torch.nn.functional as F
+from mmcv.cnn.bricks.conv_ws import ConvWS2d
 from mmdet.registry import MODELS
 
 from layeragg_mm.backbones.dla import DLANet
 from layeragg_mm.checkpoints import CheckpointError
-from layeragg_mm.layers.aggregation import bilinear_upsampling
-from layeragg_mm.layers.deformable import DeformableConv2d
+from layeragg_mm.layers.ida import bilinear_upsampling
+from layeragg_mm.necks.deformable import DeformableConv2d
 from layeragg_mm.necks.ida_up import IDAUp
 
 CHANNELS = [8, 16, 24, 32]
@@ -117,6 +118,7 @@ def test_layouts_and_precisions_agree(mode):
         assert (half.float() - out).abs().max() < 0.01 * out.abs().max()
 
 
+@pytest.mark.slow
 def test_centernet_compiles_whole_with_the_same_gradients():
     model, inputs = neck('centernet').eval(), features((48, 64))
     expected = model(inputs)[0]
@@ -181,3 +183,13 @@ def test_a_wrong_argument_says_what_is_allowed(arguments, message):
 def test_another_number_of_inputs_is_an_error():
     with pytest.raises(ValueError, match='got 3 inputs; allowed: 4'):
         IDAUp(CHANNELS, 12)(features((64, 64))[:3])
+
+
+@pytest.mark.parametrize('mode', ['pyramid', 'finest'])
+def test_conv_cfg_makes_projections_and_nodes(mode):
+    neck = IDAUp(CHANNELS, 16, mode=mode, conv_cfg=dict(type='ConvWS'))
+    layers = [*neck.dla_up.idas.modules()]
+    convs = [layer for layer in layers if isinstance(layer, torch.nn.Conv2d)]
+    assert convs and all(isinstance(conv, ConvWS2d) for conv in convs)
+    with pytest.raises(ValueError, match="conv_cfg is for 'pyramid' and 'finest'"):
+        IDAUp(CHANNELS, 16, mode='centernet', conv_cfg=dict(type='ConvWS'))

@@ -1,6 +1,6 @@
 """Every segmentation config builds, trains a step and predicts, with the published settings."""
 import pytest
-from conftest import CONFIGS
+from conftest import CONFIGS, slow_but
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
@@ -12,6 +12,7 @@ from layeragg_mm.engine import set_data_root
 NAMES = sorted(file.stem for pattern in ('*_camvid*', '*_cityscapes', '*_bsds', 'dla34_ida_digits')
                for file in CONFIGS.glob(f'{pattern}.py'))
 DATA = dict(camvid='camvid', cityscapes='cityscapes', bsds='bsds', digits='semantic_digits')
+QUICK = ('dla34_ida_bsds', 'upernet_mrla_r50_camvid')
 SIZE = 48, 64
 
 
@@ -29,7 +30,7 @@ def small_config(name: str, data_root) -> Config:
     return cfg
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', slow_but(QUICK, NAMES))
 def test_trains_a_step_and_predicts(name, request):
     data = next(fixture for word, fixture in DATA.items() if word in name)
     init_default_scope('mmseg')

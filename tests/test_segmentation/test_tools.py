@@ -34,6 +34,7 @@ def test_trains_and_tests_with_pictures_maps_and_augmentation(camvid, run, capsy
     assert 'no tta_model' in refused(run, capsys, *arguments, '--tta', '--cfg-options', *OPTIONS, 'tta_model=None')
 
 
+@pytest.mark.slow
 def test_a_short_demo_writes_what_it_says(run, semantic_digits, tmp_path, capsys):
     shutil.copytree(semantic_digits, tmp_path / 'data')
     assert run('demo_seg', '--work-dir', tmp_path, '--iters', 1) == 0

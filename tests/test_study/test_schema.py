@@ -3,7 +3,7 @@ import re
 import shutil
 
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, slow_but
 from mmengine.registry import MODELS, init_default_scope
 
 from layeragg_mm.errors import InputError
@@ -77,7 +77,7 @@ def test_the_commit_is_the_files(tmp_path):
     assert study.commit().endswith(', changed since')
 
 
-@pytest.mark.parametrize('name', ['digit_scenes', 'nuclei', 'coco_1x'])
+@pytest.mark.parametrize('name', slow_but(['coco_1x'], ['digit_scenes', 'nuclei', 'coco_1x']))
 def test_the_studies_of_the_repository_are_fair(name, tmp_path):
     plan = Plan(load_study(REPOSITORY / 'studies' / f'{name}.yaml'), tmp_path)
     init_default_scope('mmdet')

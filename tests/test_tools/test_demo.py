@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 
-@pytest.mark.parametrize('iters', [1, 2])
+@pytest.mark.parametrize('iters', [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_short_demo_writes_what_it_says(run, digits, tmp_path, capsys, iters):
     shutil.copytree(digits, tmp_path / 'data')
     assert run('demo', '--work-dir', tmp_path, '--iters', iters) == 0

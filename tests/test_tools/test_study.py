@@ -19,7 +19,7 @@ from layeragg_mm.checkpoints import read_checkpoint
 from layeragg_mm.engine.kill_test import differing
 from layeragg_mm.study import Plan, load_study, running
 
-pytestmark = pytest.mark.xdist_group('processes')  # share the process from which others are forked
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('processes')]  # share the process from which others are forked
 
 STUDY = f"""
 title: Four iterations

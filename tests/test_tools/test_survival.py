@@ -16,6 +16,7 @@ pytestmark = pytest.mark.xdist_group('processes')
 CONFIG = CONFIGS / 'fcos_mrla_tiny_digits.py'
 
 
+@pytest.mark.slow
 def test_killed_runs_end_with_the_weights_of_one_never_killed(digits, tmp_path):
     kills = list(kill_runs(str(CONFIG), str(digits), tmp_path, len(PHASES), seed=1))
     assert [kill.phase for kill in kills] == list(PHASES)
@@ -27,6 +28,7 @@ def train_tool(*arguments: str) -> None:
     runpy.run_path(str(REPOSITORY / 'tools/train.py'), run_name='__main__')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('options, tolerance', [([], 1e-3), (['--amp'], .05)])
 def test_two_processes_train_the_weights_of_one_with_the_double_batch(options, tolerance, digits, tmp_path):
     config = tmp_path / 'deterministic.py'
@@ -49,6 +51,7 @@ def test_two_processes_train_the_weights_of_one_with_the_double_batch(options, t
         torch.testing.assert_close(two[key], one[key], rtol=0, atol=float(change) * tolerance)
 
 
+@pytest.mark.slow
 def test_shared_out_weights_train_as_whole_ones_and_resume(digits, tmp_path):
     config = tmp_path / 'retinanet.py'
     config.write_text(

@@ -35,6 +35,7 @@ def test_trains_and_writes_a_checkpoint(trained):
     assert all(torch.isfinite(value).all() for value in checkpoint['state_dict'].values())
 
 
+@pytest.mark.slow
 def test_resumes_where_it_stopped(trained, digits, run, tmp_path, capsys):
     shutil.copytree(trained, tmp_path / 'run')
     options = [option.replace('max_iters=2', 'max_iters=3') for option in TWO_ITERATIONS]
@@ -55,6 +56,7 @@ def test_scores_a_checkpoint_and_writes_predictions(trained, digits, run, tmp_pa
     assert {'coco/bbox_mAP', 'coco/segm_mAP'} <= set(metrics)
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_and_resumes_bit_for_bit(digits, run, tmp_path):
     def trained_to(iterations: int, work_dir) -> dict:
         assert run('train', CONFIGS / 'fcos_mrla_tiny_digits.py', '--data-root', digits, '--work-dir', work_dir,
@@ -145,6 +147,7 @@ def test_a_loss_that_is_not_finite_stops_training(run, digits, tmp_path):
     assert not list(tmp_path.glob('*.pth'))
 
 
+@pytest.mark.slow
 def test_interruption_keeps_the_last_checkpoint(digits, tmp_path):
     process = subprocess.Popen(
         [sys.executable, REPOSITORY / 'tools/train.py', DIGITS_CONFIG, '--data-root', digits, '--work-dir', tmp_path,

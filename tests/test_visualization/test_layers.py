@@ -8,8 +8,9 @@ from mmdet.models import ResNet
 from mmengine.registry import MODELS
 
 from layeragg_mm import fuse
-from layeragg_mm.analysis import use_literal_forms
+from layeragg_mm.adapters import adapter_of
 from layeragg_mm.errors import InputError
+from layeragg_mm.fast import fast_forms
 from layeragg_mm.layers import LightLayerAttention
 from layeragg_mm.visualization import AttentionWatch, watch_layers
 
@@ -71,28 +72,34 @@ def test_hidden_state_and_what_is_read_of_it():
     image = torch.randn(1, 3, 64, 64)
     with watch_layers(model) as watch, torch.no_grad():
         model(image)
-    norms, x, hidden = [], model.stem_features(image), None
+    norms, x, hidden = [], model.trunk.stem(model, image), None
     for stage, aggregation in zip(model.stages, model.rla):
         for i, block in enumerate(stage):
-            first = block.conv1(x)
             if hidden is not None:
                 norms.append(hidden.pow(2).mean().sqrt().item())
-                read = aggregation.reads[i](hidden)
-                share = read.norm() / first.norm()
-                first = first + read
-            x = block.relu(block.residual(x, block.norm1(first)) + block.shortcut(x))
-            if block is not model.stages[-1][-1]:
-                hidden = aggregation.update(i, hidden, aggregation.project(x))
+                share = aggregation.read(i, hidden).norm() / block.conv1(x).norm()
+            x = adapter_of(block).run(block, x, aggregation.read(i, hidden)).out
+            hidden = aggregation.update(i, x, hidden)
     np.testing.assert_allclose(list(watch.norms.values()), norms, rtol=1e-5)
     assert list(watch.shares) == list(range(1, 16)) and watch.shares[15] == pytest.approx(share.item(), rel=1e-5)
 
 
-def test_watching_gives_back_the_form_that_was_there():
-    model = use_literal_forms(build(type='RLAResNet'))
-    form = model._step
+def test_watching_gives_back_the_step_that_was_there():
+    model = build(type='RLAResNet')
+    step = model.step
     with pytest.raises(ZeroDivisionError), watch_layers(model):
+        assert model.step is not step
         raise ZeroDivisionError
-    assert model._step is form is not type(model)._step
+    assert model.step is step and 'step' not in vars(model)
+
+
+def test_the_hidden_state_is_the_same_in_every_form():
+    model, image = build(type='RLAResNet', zero_init_rla=False), torch.randn(1, 3, 64, 64)
+    with watch_layers(model) as watch, torch.no_grad():
+        model(image)
+    with watch_layers(model) as literal, torch.no_grad(), fast_forms(False):
+        model(image)
+    np.testing.assert_allclose(list(watch.norms.values()), list(literal.norms.values()), rtol=1e-5)
 
 
 def test_a_fused_network_has_nothing_to_compare_the_state_with():

@@ -4,7 +4,8 @@ import torch
 from mmengine.registry import MODELS
 
 from layeragg_mm.backbones.variants import VARIANTS
-from layeragg_mm.layers.memory_format import TILE, reads_channels_last, to_contiguous
+from layeragg_mm.fast.channels_last import TILE, reads_channels_last, to_contiguous
+from layeragg_mm.layers.forms import fast_forms
 
 
 @pytest.mark.parametrize('size', [(1, 1), (5, 7), (16, TILE // 16), (19, 41)])
@@ -29,15 +30,18 @@ def test_gradients_go_back_as_channels_last(compiled):
     assert grad.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize('name', ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'])
-def test_layout_is_chosen_inside(name, monkeypatch):
+@pytest.mark.parametrize('name, part', [
+    ('rla_r50', 'layer2.1.conv2'), ('mrla_r50', 'layer2.1.conv2'), ('mrla_base_r50', 'layer1.0.conv1'),
+    ('dla34', 'level3.tree1.tree1.conv2')])
+def test_layout_is_chosen_inside(name, part):
     model = MODELS.build(VARIANTS[name]).eval()
     seen = []
-    monkeypatch.setattr(model, 'features', lambda x, features=model.features: seen.append(x) or features(x))
+    model.get_submodule(part).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     x = torch.randn(2, 3, 45, 67)
     with torch.no_grad():
         outs = model(x)
-        literal = model.forward_literal(x)
+        with fast_forms(False):
+            literal = model(x)
     assert [image.is_contiguous() for image in seen] == [False, True]
     for out, expected in zip(outs, literal, strict=True):
         assert out.is_contiguous()
@@ -49,7 +53,9 @@ def test_the_neck_too(mode):
     neck = MODELS.build(dict(type='IDAUp', in_channels=[8, 16, 32, 64], out_channels=8, mode=mode)).eval()
     inputs = [torch.randn(2, 8 << i, 37 + 2**i - 1 >> i, 29 + 2**i - 1 >> i) for i in range(4)]
     with torch.no_grad():
-        outs, literal = neck(inputs), neck.forward_literal(inputs)
+        outs = neck(inputs)
+        with fast_forms(False):
+            literal = neck(inputs)
     for out, expected in zip(outs, literal, strict=True):
         assert out.is_contiguous()
         torch.testing.assert_close(out, expected, rtol=0, atol=1e-5 * max(1., expected.abs().max().item()))

@@ -1,0 +1,111 @@
+"""The residual blocks and the trunk of MMDetection's ResNets (ResNet, ResNeXt), opened for layer aggregation."""
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mmdet.models.backbones.resnet import BasicBlock, Bottleneck
+from mmdet.models.backbones.resnext import Bottleneck as ResNeXtBottleneck
+from torch import Tensor, nn
+
+from ..layers.conv_norm import conv_norm, in_sequence
+
+__all__ = ['BlockAdapter', 'Ports', 'Ran', 'ResNetTrunk', 'adapter_of']
+
+
+class Ports(NamedTuple):
+    """Where an aggregation meets a block: the output's channels, the block's stride, and the place to read a state.
+
+    A state is added to the result of the first convolution, before its norm: ``read_channels`` at ``read_stride``.
+    """
+    channels: int
+    stride: int
+    read_channels: int
+    read_stride: int
+
+
+class Ran(NamedTuple):
+    """What a block gave: its output after the last activation, and its shortcut (projected), of the same shape."""
+    out: Tensor
+    shortcut: Tensor
+
+
+class BlockAdapter(NamedTuple):
+    """How blocks of one kind are run: ``run(block, x, read)`` is ``block(x)`` with ``read`` added in its place.
+
+    Attributes:
+        ports: from a block to its :class:`Ports`.
+        finish: from a block, ``x`` and the result of the first norm to what the block gives.
+    """
+    ports: Callable[[nn.Module], Ports]
+    finish: Callable[[nn.Module, Tensor, Tensor], Ran]
+
+    def run(self, block: nn.Module, x: Tensor, read: Tensor | None = None) -> Ran:
+        return self.finish(block, x, conv_norm(block.conv1, block.norm1, x, read))
+
+
+def finish_basic(block: BasicBlock, x: Tensor, first: Tensor) -> Ran:
+    branch = conv_norm(block.conv2, block.norm2, block.relu(first))
+    shortcut = x if block.downsample is None else in_sequence(block.downsample, x)
+    branch += shortcut
+    return Ran(block.relu(branch), shortcut)
+
+
+def finish_bottleneck(block: Bottleneck, x: Tensor, first: Tensor) -> Ran:
+    out = block.relu(first)
+    if block.with_plugins:
+        out = block.forward_plugin(out, block.after_conv1_plugin_names)
+    out = block.relu(conv_norm(block.conv2, block.norm2, out))
+    if block.with_plugins:
+        out = block.forward_plugin(out, block.after_conv2_plugin_names)
+    branch = conv_norm(block.conv3, block.norm3, out)
+    if block.with_plugins:
+        branch = block.forward_plugin(branch, block.after_conv3_plugin_names)
+    shortcut = x if block.downsample is None else in_sequence(block.downsample, x)
+    branch += shortcut
+    return Ran(block.relu(branch), shortcut)
+
+
+def ports_of_basic(block: BasicBlock) -> Ports:
+    return Ports(block.conv2.out_channels, block.stride, block.conv1.out_channels, block.stride)
+
+
+def ports_of_bottleneck(block: Bottleneck) -> Ports:
+    return Ports(block.conv3.out_channels, block.stride, block.conv1.out_channels, block.conv1_stride)
+
+
+# By exact class: what extends one of these may compute something else.
+ADAPTERS = {
+    BasicBlock: BlockAdapter(ports_of_basic, finish_basic),
+    Bottleneck: BlockAdapter(ports_of_bottleneck, finish_bottleneck),
+    ResNeXtBottleneck: BlockAdapter(ports_of_bottleneck, finish_bottleneck),
+}
+
+
+def adapter_of(block: nn.Module) -> BlockAdapter:
+    """Return how ``block`` is run.
+
+    Raises:
+        TypeError: nobody told how blocks of this kind are; the message lists the kinds that are known.
+    """
+    if type(block) not in ADAPTERS:
+        known = ', '.join(f'{kind.__module__}.{kind.__name__}' for kind in ADAPTERS)
+        raise TypeError(f'layer aggregation does not know blocks of {type(block).__module__}.{type(block).__name__}; '
+                        f'known: {known}')
+    return ADAPTERS[type(block)]
+
+
+class ResNetTrunk:
+    """The parts of MMDetection's ResNet between which the loop runs."""
+
+    @staticmethod
+    def stem(network: nn.Module, x: Tensor) -> Tensor:
+        """Return the input of the first stage, at stride 4."""
+        if network.deep_stem:
+            x = in_sequence(network.stem, x)
+        else:
+            x = network.relu(conv_norm(network.conv1, network.norm1, x))
+        return network.maxpool(x)
+
+    @staticmethod
+    def stages(network: nn.Module) -> list[nn.Sequential]:
+        """Return the stages, each a sequence of blocks."""
+        return [getattr(network, name) for name in network.res_layers]

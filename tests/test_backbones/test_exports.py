@@ -1,0 +1,81 @@
+"""Exporters see the equation: what ONNX Runtime computes, for any batch and size, is what the network computes."""
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from test_battery import build, images
+
+FAMILIES = {
+    'rla_r18': dict(base_channels=16, stem_channels=8),
+    'mrla_r18': dict(base_channels=32, stem_channels=8),
+    'mrla_base_r18': dict(base_channels=16, stem_channels=8),
+    'dla46_c': {},
+}
+SIZES = [(1, 64, 64), (3, 64, 64), (2, 97, 130)]
+NAMES = ['p2', 'p3', 'p4', 'p5']
+
+
+def free_axes() -> dict:
+    return {0: torch.export.Dim('batch'), 2: torch.export.Dim('height', min=33), 3: torch.export.Dim('width', min=33)}
+
+
+def export(model: torch.nn.Module, path: Path, *, dynamo: bool) -> None:
+    x = images(2, 3, 96, 64)
+    if dynamo:
+        options = dict(dynamic_shapes=(free_axes(),), verbose=False)
+    else:
+        axes = {0: 'batch', 2: 'height', 3: 'width'}
+        options = dict(dynamic_axes=dict.fromkeys(('images', *NAMES), axes))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(model, (x,), path, dynamo=dynamo, input_names=['images'], output_names=NAMES, **options)
+
+
+def check(path: Path, model: torch.nn.Module) -> None:
+    session = onnxruntime.InferenceSession(path)
+    for size in SIZES:
+        x = images(size[0], 3, *size[1:])
+        with torch.no_grad():
+            expected = model(x)
+        for one, other in zip(session.run(None, {'images': x.numpy()}), expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * other.abs().max().item())
+
+
+@pytest.mark.parametrize('dynamo', [pytest.param(True, marks=pytest.mark.slow), False], ids=['dynamo', 'TorchScript'])
+@pytest.mark.parametrize('name', FAMILIES)
+def test_onnx_with_free_batch_and_size(name, dynamo, tmp_path):
+    model = build(name, **FAMILIES[name]).eval()
+    export(model, tmp_path / 'model.onnx', dynamo=dynamo)
+    check(tmp_path / 'model.onnx', model)
+    nodes = {node.domain for node in onnx.load(tmp_path / 'model.onnx').graph.node}
+    assert nodes <= {'', 'ai.onnx'}, 'operators of others than ONNX'
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_torch_export_with_free_batch_and_size(name):
+    model = build(name, **FAMILIES[name]).eval()
+    exported = torch.export.export(
+        model, (images(2, 3, 96, 64),), dynamic_shapes=(free_axes(),),
+        prefer_deferred_runtime_asserts_over_guards=True).module()  # pooling that rounds up asks for the size: later
+    for size in SIZES:
+        x = images(size[0], 3, *size[1:])
+        with torch.no_grad():
+            for one, other in zip(exported(x), model(x), strict=True):
+                torch.testing.assert_close(one, other, rtol=0, atol=1e-4 * other.abs().max().item())
+
+
+@pytest.mark.parametrize('name', ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla46_c'])
+def test_an_export_is_of_the_equation_and_nothing_of_it_is_lost(name):
+    """Norms stand by themselves, and every parameter of the network is a parameter of the graph."""
+    model = build(name).eval()
+    exported = torch.export.export(model, (images(1, 3, 64, 64),))
+    kinds = [str(node.target) for node in exported.graph.nodes]
+    norms = sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+    assert sum('batch_norm' in kind for kind in kinds) == norms
+    used = {node.name for node in exported.graph.nodes if node.op == 'placeholder' and node.users}
+    by_name = exported.graph_signature.inputs_to_parameters
+    assert {key for node, key in by_name.items() if node in used} == {key for key, _ in model.named_parameters()}
