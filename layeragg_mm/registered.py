@@ -11,8 +11,8 @@ from torch import nn
 
 from .errors import InputError
 
-__all__ = ['arguments_of', 'check_arguments', 'did_you_mean', 'find_registered', 'meant', 'name_of', 'refuse_arguments',
-           'some', 'takes']
+__all__ = ['arguments_of', 'check_arguments', 'did_you_mean', 'find_registered', 'meant', 'name_of', 'own_arguments',
+           'refuse_arguments', 'some', 'takes']
 
 LIBRARIES = 'mmdet', 'mmseg'
 FEW, MANY = 12, 40  # names that are all listed: types, arguments
@@ -106,6 +106,11 @@ def arguments_of(built: Callable, others_to: Callable | None = None) -> dict[str
     return found
 
 
+def own_arguments(built: Callable) -> dict[str, inspect.Parameter]:
+    """Return what a function, or the constructor of a class alone, names."""
+    return named_parameters(next(iter(constructors(built)), None))
+
+
 def named_parameters(function: Callable | None) -> dict[str, inspect.Parameter]:
     if function is None:
         return {}
@@ -174,7 +179,7 @@ def refuse_arguments(built: Callable, name: str, node: dict, path: str, given: C
             raise InputError(f'{path}: {name} has no argument {key!r}{did_you_mean(key, own)}',
                              f'{name} takes {some(own, MANY) or "none"}.')
     # Of its own constructor: what a base needs it may give itself.
-    lacking = [argument for argument, parameter in named_parameters(next(iter(constructors(built)), None)).items()
+    lacking = [argument for argument, parameter in own_arguments(built).items()
                if parameter.default is parameter.empty and argument in own and argument not in node]
     if lacking:
         raise InputError(f'{path}: {name} needs {", ".join(lacking)}', f'{name} takes {some(own, MANY)}.')

@@ -1,15 +1,14 @@
 """Test a detector or segmentor: python tools/test.py CONFIG CHECKPOINT --data-root /data/coco --show-dir pictures"""
 import argparse
-from copy import deepcopy
 
 from mmdet.evaluation import DumpDetResults
 from mmdet.utils import setup_cache_size_limit_of_dynamo
-from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
 from layeragg_mm.engine import (
+    NameUnfitFilesHook,
     add_config_arguments,
     check_config,
     check_testing,
@@ -18,8 +17,9 @@ from layeragg_mm.engine import (
     naming_images,
     naming_nodes,
 )
-from layeragg_mm.engine.segmentation import is_segmentation, use_map_tta
+from layeragg_mm.engine.segmentation import is_segmentation
 from layeragg_mm.engine.test_outputs import paint_pictures, write_maps
+from layeragg_mm.engine.tta import use_tta
 from layeragg_mm.errors import InputError, run_tool
 
 
@@ -38,29 +38,11 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def use_tta(cfg: Config) -> None:
-    """Wrap the model for test-time augmentation; where the config says nothing of it, by flipping."""
-    if 'tta_model' not in cfg:
-        if 'segm' in cfg.test_evaluator.get('metric', ()):
-            raise InputError('--tta: MMDetection merges boxes only, and this config evaluates masks',
-                             'Evaluate boxes with --cfg-options test_evaluator.metric=bbox, or leave --tta out.')
-        cfg.tta_model = dict(
-            type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100))
-    if 'tta_pipeline' not in cfg:
-        *loading, packing = deepcopy(cfg.test_dataloader.dataset.pipeline)
-        packing.meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction')
-        flips = [dict(type='RandomFlip', prob=1.), dict(type='RandomFlip', prob=0.)]
-        cfg.tta_pipeline = [*loading, dict(type='TestTimeAug', transforms=[flips, [packing]])]
-    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-
-
 def main() -> None:
     args = parse_args()
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
-    model = check_config(cfg, 'test')
     cfg.load_from = args.checkpoint
     segmentation = is_segmentation(cfg)
     if args.out is not None and segmentation:
@@ -69,15 +51,17 @@ def main() -> None:
         raise InputError(f'--out {args.out} is no pickle file', 'Give a name that ends in .pkl.')
     if args.show or args.show_dir:
         paint_pictures(cfg, args.show, args.show_dir, args.wait_time)
+    model = check_config(cfg, 'test')
     with plain_checkpoints(), naming_images(cfg), naming_nodes(cfg):
         check_testing(cfg, model)
         if args.tta:
-            (use_map_tta if segmentation else use_tta)(cfg)
+            use_tta(cfg)
         if args.fuse:
             cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='FuseHook')]
         join_processes_without_gpu(cfg)
         setup_cache_size_limit_of_dynamo()
         runner = Runner.from_cfg(cfg)
+        runner.register_hook(NameUnfitFilesHook())
         if args.out is not None and not segmentation:
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         runner.test()

@@ -9,6 +9,7 @@ from mmengine.registry import RUNNERS
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
 from layeragg_mm.engine import (
+    NameUnfitFilesHook,
     add_config_arguments,
     check_config,
     check_training,
@@ -47,6 +48,7 @@ def train(cfg: Config) -> None:
     setup_cache_size_limit_of_dynamo()
     with naming_nodes(cfg):
         runner = RUNNERS.build(cfg)
+    runner.register_hook(NameUnfitFilesHook())
     try:
         with naming_nodes(cfg):
             runner.train()

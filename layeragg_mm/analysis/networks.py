@@ -10,7 +10,15 @@ from ..engine.config import read_config
 from ..engine.model_checks import build_model
 from ..errors import InputError
 
-__all__ = ['at_depth', 'build_backbone', 'build_detector', 'is_detector']
+__all__ = ['CONVOLUTIONS', 'at_depth', 'build_backbone', 'build_detector', 'is_detector']
+
+# Its ResNet with one of our convolutions.
+CONVOLUTIONS = {
+    'doconv_r50': dict(type='mmdet.ResNet', depth=50, conv_cfg=dict(type='DOConv2d')),
+    'psconv_r50': dict(type='mmdet.ResNet', depth=50, dcn=dict(type='PSConv2d'), stage_with_dcn=(True,) * 4),
+    'weightnet_r50': dict(type='mmdet.ResNet', depth=50, conv_cfg=dict(type='WeightNetConv2d')),
+}
+
 
 def is_detector(name: str) -> bool:
     """Return whether ``name`` is a config rather than a backbone."""
@@ -18,12 +26,12 @@ def is_detector(name: str) -> bool:
 
 
 def build_backbone(name: str, *, depth: int | None = None, norm_eval: bool = True) -> nn.Module:
-    """Build a backbone of ``PLAIN`` or ``VARIANTS``, at another depth if one is given.
+    """Build a backbone of ``PLAIN``, :data:`CONVOLUTIONS` or ``VARIANTS``, at another depth if one is given.
 
     Raises:
         InputError: no backbone has this name, or it does not come in depths.
     """
-    rows = {**PLAIN, **VARIANTS}
+    rows = {**PLAIN, **CONVOLUTIONS, **VARIANTS}
     if name not in rows:
         raise InputError(f'no backbone is called {name}', f'Available: {", ".join(rows)}.')
     cfg = dict(rows[name], norm_eval=norm_eval)

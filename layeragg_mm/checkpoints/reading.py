@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .arrays import read_arrays
 from .training_state import allow_training_state
 
 __all__ = ['CheckpointError', 'DamagedCheckpointError', 'read_checkpoint', 'trust_checkpoints', 'weights_in']
@@ -39,7 +40,7 @@ def trusts_checkpoints() -> bool:
 
 
 def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, checksums: bool = False) -> dict:
-    """Return what the checkpoint file holds: torch's, or in the format safetensors the weights.
+    """Return what the checkpoint file holds; of safetensors and of a pickle (.pkl) of arrays, these as tensors.
 
     Args:
         path: of the file; ``~`` is the user's home.
@@ -61,6 +62,8 @@ def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, ch
     try:
         if checksums and zipped and zipfile.ZipFile(path).testzip():
             raise RuntimeError('its checksums do not match')
+        if path.suffix == '.pkl' and not zipped:
+            return read_arrays(path)
         return torch.load(path, map_location, weights_only=not trusts_checkpoints(), mmap=mmap and zipped)
     except pickle.UnpicklingError as error:
         if not zipped and Path(path).read_bytes()[:1] != pickle.PROTO:

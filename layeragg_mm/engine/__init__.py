@@ -10,7 +10,14 @@ from .checks import check_config, check_testing, check_training
 from .config import add_config_arguments, load_config, set_data_root
 from .distributed import any_process, join_processes_without_gpu
 from .fsdp import ResumableFSDPStrategy
-from .hooks import FuseHook, InvalidLossError, ProgressBarHook, StopOnInvalidLossHook
+from .hooks import (
+    DynamicGroupHook,
+    FuseHook,
+    InvalidLossError,
+    NameUnfitFilesHook,
+    ProgressBarHook,
+    StopOnInvalidLossHook,
+)
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .mixed_precision import BFloat16OptimWrapper, use_amp
 from .naming_images import naming_images
@@ -21,10 +28,10 @@ from .training import protect_training, scale_lr_automatically
 allow_training_state()
 
 __all__ = [
-    'BFloat16OptimWrapper', 'FuseHook', 'InvalidLossError', 'PartialStartHook', 'ProgressBarHook',
-    'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop',
-    'StopOnInvalidLossHook', 'add_config_arguments', 'any_process', 'check_config', 'check_testing',
-    'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'name_last_checkpoint',
-    'naming_images', 'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically', 'set_data_root',
-    'start_partially', 'use_amp'
+    'BFloat16OptimWrapper', 'DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook',
+    'PartialStartHook', 'ProgressBarHook', 'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy',
+    'ResumableIterLoop', 'StopOnInvalidLossHook', 'add_config_arguments', 'any_process', 'check_config',
+    'check_testing', 'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config',
+    'name_last_checkpoint', 'naming_images', 'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically',
+    'set_data_root', 'start_partially', 'use_amp'
 ]

@@ -1,9 +1,9 @@
 """What goes wrong where something of a config is built, told in the config's words."""
-import linecache
+import logging
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from mmengine.registry import MODELS, Registry
@@ -11,8 +11,11 @@ from mmengine.registry import MODELS, Registry
 from ..configs import walk
 from ..errors import InputError, RunError
 from ..registered import find_registered, name_of, refuse_arguments, takes
+from ..tracebacks import described, frames_of
 
-__all__ = ['described', 'naming_nodes', 'path_of']
+__all__ = ['naming_nodes', 'path_of', 'saying_nothing']
+
+LONG = 50  # characters of a value that is not shown any more
 
 
 @contextmanager
@@ -36,6 +39,19 @@ def naming_nodes(cfg: dict, name: str = '') -> Iterator[None]:
         raise told from error
 
 
+@contextmanager
+def saying_nothing() -> Iterator[None]:
+    """Within, nothing is logged and no one is warned: what is built here the run builds again, and says it then."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(before)
+
+
 def explain(error: Exception, cfg: dict, name: str) -> InputError | None:
     """Return what an ``error`` means for the node whose building raised it; None if none was being built."""
     while error is not None:
@@ -44,13 +60,6 @@ def explain(error: Exception, cfg: dict, name: str) -> InputError | None:
             return explain_node(error, frame, cfg, name)
         error = error.__cause__ or error.__context__
     return None
-
-
-def frames_of(error: BaseException) -> Iterator[FrameType]:
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame
-        traceback = traceback.tb_next
 
 
 def innermost_building(error: BaseException) -> FrameType | None:
@@ -72,7 +81,7 @@ def explain_node(error: Exception, frame: FrameType, cfg: dict, name: str) -> In
     except InputError as told:
         return told
     given = ', '.join(f'{key}={value!r}' for key, value in node.items()
-                      if key != 'type' and isinstance(value, (str, int, float, tuple, list, type(None))))
+                      if key != 'type' and not isinstance(value, dict) and len(repr(value)) < LONG)
     return InputError(f'{path}: {name_of(node)}({given}) cannot be built: {described(error)}',
                       f'Correct the config: {takes(built, name_of(node))}')
 
@@ -92,23 +101,3 @@ def path_of(node: dict, cfg: dict, name: str = '') -> str | None:
 
 def is_part(one: dict, other: dict) -> bool:
     return all(key in other and other[key] == value for key, value in one.items())
-
-
-def described(error: BaseException) -> str:
-    """Return what an error says in one line, and where it says nothing, the line of code that raised it."""
-    text = ' '.join(str(error).split())
-    if isinstance(error, KeyError) and error.args:
-        text = ' '.join(str(error.args[0]).split())
-        return text if ' ' in text else f'{text!r} is missing'
-    if text:
-        return text
-    *_, frame = frames_of(error)
-    line = linecache.getline(frame.f_code.co_filename, error_line(error)).strip()
-    return f'{type(error).__name__} at {Path(frame.f_code.co_filename).name}: {line}'
-
-
-def error_line(error: BaseException) -> int:
-    traceback = error.__traceback__
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback.tb_lineno

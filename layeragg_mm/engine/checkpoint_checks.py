@@ -12,7 +12,7 @@ from ..checkpoints.reading import CheckpointError, read_checkpoint, weights_in
 from ..checkpoints.sharing import shared_weights
 from ..configs import type_of, walk
 from ..errors import InputError, lying_there
-from .model_checks import saying_nothing
+from .build_errors import saying_nothing
 
 __all__ = ['check_checkpoint', 'check_model', 'check_start']
 

@@ -1,16 +1,14 @@
 """Checks of a run before it: what would fail late, or silently, is said before a model is built."""
-from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
 from ..checkpoints.loading import load_whole
-from ..configs import type_of, walk
-from ..datasets.annotations import check_true_masks_of, load_annotations
-from ..datasets.checks import check_data, check_objects, is_local
-from ..errors import InputError
+from ..datasets.checks import check_data
+from ..datasets.pipeline_checks import check_objects
 from .checkpoint_checks import check_checkpoint, check_start
+from .evaluator_checks import check_evaluated, check_evaluators, check_monitors
 from .fsdp import check_fsdp
 from .model_checks import build_model, check_flow, check_optimization
 from .section_checks import check_sections
@@ -34,6 +32,7 @@ def check_config(cfg: Config, *modes: str) -> nn.Module:
     model = build_model(cfg.model)
     if 'train' in modes:
         check_optimization(cfg, model)
+    check_monitors(cfg)
     check_flow(cfg, model, *dict.fromkeys('loss' if mode == 'train' else 'predict' for mode in modes))
     return model
 
@@ -51,13 +50,14 @@ def check_training(cfg: Config, skip: bool = False, model: nn.Module | None = No
         model: of ``cfg``, to see whether the checkpoints fit it.
         partial: of ``load_from``, take what fits.
     """
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_fsdp(cfg)
     check_start(cfg, model, partial)
-    check_evaluators(cfg, 'val')
+    true = check_evaluators(cfg, 'val')
     dataset = check_data(cfg, 'train', skip)
     check_objects(dataset, cfg.train_dataloader.dataset)
     if cfg.get('val_dataloader'):
-        check_data(cfg, 'val')
+        check_evaluated(cfg, 'val', check_data(cfg, 'val'), true)
 
 
 def check_testing(cfg: Config, model: nn.Module) -> None:
@@ -65,22 +65,7 @@ def check_testing(cfg: Config, model: nn.Module) -> None:
 
     The checkpoint is loaded into ``model``, that of ``cfg``.
     """
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_checkpoint(cfg.load_from, 'CHECKPOINT')
     load_whole(model, cfg.load_from)
-    check_evaluators(cfg, 'test')
-    check_data(cfg, 'test')
-
-
-def check_evaluators(cfg: Config, mode: str) -> None:
-    """Check the files that evaluators name; COCO's as a whole, since an evaluation fails after an epoch's work."""
-    for path, node in walk(cfg.get(f'{mode}_evaluator'), f'{mode}_evaluator'):
-        ann_file = node.get('ann_file')
-        if not ann_file or not is_local(ann_file):
-            continue
-        if not Path(ann_file).is_file():
-            raise InputError(f'{path}.ann_file: annotation file not found: {ann_file}',
-                             'Check the path, or point the config at the data with --data-root DIR.')
-        if type_of(node) == 'CocoMetric' and not node.get('format_only'):
-            annotations = load_annotations(ann_file)
-            if 'segm' in node.get('metric', ()):
-                check_true_masks_of(annotations, ann_file)
+    check_evaluated(cfg, 'test', check_data(cfg, 'test'), check_evaluators(cfg, 'test'))

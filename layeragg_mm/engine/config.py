@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from ..configs import walk
 from ..errors import InputError
 from .distributed import check_launcher
+from .options import OptionsAction
 from .overrides import override
 
 __all__ = [
@@ -37,7 +39,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 def add_override_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what changes a config."""
     parser.add_argument('--data-root', help='folder of the data, in place of the data_root that the config names')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, metavar='KEY=VALUE',
                         help='override settings of the config, e.g. train_dataloader.batch_size=4')
 
 
@@ -53,6 +55,7 @@ def load_config(args: argparse.Namespace, *needed: str) -> Config:
     missing = [key for key in needed if cfg.get(key) is None]
     if missing:
         raise InputError(f'{args.config} has no {", no ".join(missing)}', 'Give a whole config.')
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_launcher(args.launcher)
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'

@@ -1,9 +1,7 @@
 """The model of a config, its optimizer and its schedules, built before a run, and the model tried on an empty image."""
 import copy
 import inspect
-import logging
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,7 +26,8 @@ from torch import Tensor, nn
 from ..configs import walk
 from ..errors import InputError
 from ..registered import arguments_of, check_arguments, did_you_mean, find_registered, name_of, some
-from .build_errors import frames_of, naming_nodes, path_of
+from ..tracebacks import frames_of
+from .build_errors import naming_nodes, path_of, saying_nothing
 from .section_checks import nodes_in
 
 __all__ = ['build_model', 'check_flow', 'check_optimization']
@@ -89,19 +88,6 @@ def check_optimization(cfg: Config, model: nn.Module) -> None:
             with naming_nodes(node, path):
                 find_registered(PARAM_SCHEDULERS, node, path)
                 PARAM_SCHEDULERS.build(copy.deepcopy(node), default_args=dict(optimizer=optimizer, epoch_length=1))
-
-
-@contextmanager
-def saying_nothing() -> Iterator[None]:
-    """Within, nothing is logged and no one is warned: what is built here the run builds again, and says it then."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            yield
-    finally:
-        logging.disable(before)
 
 
 def check_paramwise(settings: dict, maker: type) -> None:

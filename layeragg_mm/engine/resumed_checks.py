@@ -13,9 +13,9 @@ from ..checkpoints.loading import without_wrapper
 from ..checkpoints.sharing import patterns
 from ..configs import type_of, walk
 from ..errors import InputError
+from .build_errors import saying_nothing
 from .distributed import number_of_processes
 from .loops import EPOCH_LENGTH
-from .model_checks import saying_nothing
 from .training import is_by_epoch
 
 __all__ = ['check_same_training']

@@ -4,6 +4,7 @@ import inspect
 from importlib.util import find_spec
 
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import (
@@ -23,9 +24,10 @@ from mmengine.registry import (
 from mmengine.runner import Runner, get_priority
 from torch.utils.data import DataLoader
 
+from ..datasets.checks import check_paths
 from ..errors import InputError
-from ..registered import arguments_of, check_arguments, did_you_mean, find_registered, some
-from .build_errors import naming_nodes
+from ..registered import arguments_of, check_arguments, did_you_mean, find_registered, own_arguments, some
+from .build_errors import naming_nodes, saying_nothing
 
 __all__ = ['KEYS', 'STANDARD_HOOKS', 'build_metrics', 'check_loader', 'check_sections', 'nodes_in']
 
@@ -135,12 +137,19 @@ def check_dataset(node: dict, path: str) -> None:
         for inner_path, inner_node in nodes_in(value, f'{path}.{key}'):
             check_dataset(inner_node, inner_path)
     built = check_arguments(DATASETS, node, path)
+    check_paths(path, node)
     with naming_nodes(node, path):
-        if not inner and 'lazy_init' in (arguments_of(built) or ()):
+        if not inner and takes_lazily(built):
             DATASETS.build(dict(copy.deepcopy(node), lazy_init=True))
         else:
             for transform in copy.deepcopy(node.get('pipeline') or []):
                 TRANSFORMS.build(transform)
+
+
+def takes_lazily(built) -> bool:
+    """Tell whether a data set can be built without reading its data; MMDetection's and MMSegmentation's can."""
+    return inspect.isclass(built) and issubclass(built, BaseDataset) and 'lazy_init' in (
+        arguments_of(built) or own_arguments(BaseDataset))
 
 
 def build_metrics(section: dict | list, path: str) -> list[tuple[str, dict, BaseMetric]]:
@@ -150,12 +159,12 @@ def build_metrics(section: dict | list, path: str) -> list[tuple[str, dict, Base
         section, path = section['metrics'], f'{path}.metrics'
     metrics = []
     for place, node in nodes_in(section, path):
-        arguments = arguments_of(check_arguments(METRICS, node, place)) or {}
+        arguments = own_arguments(check_arguments(METRICS, node, place))
         plain = {key: value for key, value in copy.deepcopy(node).items()
                  if key not in METRIC_FILES or key not in arguments or arguments[key].default is not None}
         if plain.keys() & set(METRIC_FILES):  # needed: the metric reads or makes it
             continue
-        with naming_nodes(node, place):
+        with naming_nodes(node, place), saying_nothing():
             metrics.append((place, node, METRICS.build(plain)))
     return metrics
 
@@ -181,6 +190,9 @@ def check_hook(node: dict, path: str) -> None:
         average = dict(type=node.get('ema_type', 'ExponentialMovingAverage'))
         others_to = find_registered(MODELS, average, f'{path}.ema_type')
     check_arguments(HOOKS, node, path, allowed=['priority'], others_to=others_to)
+    if others_to is Runner.save_checkpoint:  # others may need a run around them
+        with naming_nodes(node, path):
+            HOOKS.build({key: value for key, value in node.items() if key != 'priority'})
     if 'priority' in node:
         try:
             get_priority(node['priority'])

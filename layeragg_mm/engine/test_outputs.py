@@ -12,10 +12,11 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from PIL import Image
 
-from ..configs import type_of, walk
-from ..datasets.checks import images_of
+from ..configs import type_of
 from ..datasets.image_names import names_of_images, names_without_suffix
+from ..datasets.sampling import images_of
 from ..errors import InputError
+from .evaluator_checks import metric_nodes
 from .segmentation import is_segmentation
 
 __all__ = ['MapsHook', 'PicturesHook', 'paint_pictures', 'write_maps']
@@ -126,9 +127,9 @@ def write_maps(cfg: Config, out: str) -> None:
     """
     if Path(out).suffix or Path(out).is_file():
         raise InputError(f'--out {out} is no folder', 'Name a folder: of a segmentor it takes a PNG for each image.')
-    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-    boundaries = any(type_of(node) == 'BoundaryMetric' for _, node in walk(evaluators))
-    # One that only formats would write to a folder of its own, without the images' folders.
-    cfg.test_evaluator = [evaluator for evaluator in evaluators if not evaluator.get('format_only')]
+    metrics = [metric for _, metric in metric_nodes(cfg, 'test')]
+    boundaries = any(type_of(metric) == 'BoundaryMetric' for metric in metrics)
+    if any(metric.get('format_only') for metric in metrics):  # such a one would write them without their folders
+        cfg.test_evaluator = [metric for metric in metrics if not metric.get('format_only')]
     cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(
         type='MapsHook', out_dir=out, probabilities=boundaries)]
