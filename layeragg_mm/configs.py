@@ -62,5 +62,9 @@ def walk(node, path: str = '') -> Iterator[tuple[str, ConfigDict]]:
 
 
 def type_of(node: dict) -> str:
-    """Return the name of what ``node`` is built from, without its scope or module; '' if it does not say."""
-    return str(node.get('type') or '').split('.')[-1]
+    """Return the name of what ``node`` is built from, without its scope or module; '' if it does not say.
+
+    In configs of mmengine's python style a type is no text, but the class or function.
+    """
+    kind = node.get('type')
+    return str(getattr(kind, '__name__', kind) or '').split('.')[-1]

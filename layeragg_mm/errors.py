@@ -1,12 +1,12 @@
-"""What a user is told: the error of an input, the error of a run, how the tools report them, and their common check."""
+"""What a user is told: the error of an input, the error of a run, and what tools check alike."""
 import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import SequenceMatcher
 from itertools import islice
 from pathlib import Path
 
-__all__ = ['DataError', 'InputError', 'RunError', 'check_output', 'lying_there', 'run_tool']
+__all__ = ['DataError', 'InputError', 'RunError', 'check_output', 'lying_there', 'tracebacks_in']
 
 
 class InputError(ValueError):
@@ -16,6 +16,9 @@ class InputError(ValueError):
         what: what is wrong, and where (file, config key, class name).
         remedy: what the user can do about it.
     """
+
+    #: Of a tool that ends with it.
+    exit_code = 2
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f'{what}\n{remedy}')
@@ -45,6 +48,8 @@ class RunError(RuntimeError):
         what: what happened, and where.
         remedy: what the user can do about it.
     """
+
+    exit_code = 1
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f'{what}\n{remedy}')
@@ -77,12 +82,11 @@ def lying_there(path: str | Path, most: int = 6) -> str:
     return f'{folder} has {", ".join(names[:most])}{more}' if names else f'{folder} is empty'
 
 
-def run_tool(main: Callable[[], None]) -> None:
-    """Run ``main``; :class:`InputError` and :class:`RunError` become two lines on stderr and exit code 2 and 1."""
+@contextmanager
+def tracebacks_in(folder: str | Path) -> Iterator[None]:
+    """Within, an exception that no one expected is to leave its traceback in ``folder``, if that is there then."""
     try:
-        main()
-    except InputError as error:
-        print(f'error: {error.what}\n{error.remedy}', file=sys.stderr)
-        sys.exit(2)
-    except RunError as error:
-        sys.exit(f'error: {error.what}\n{error.remedy}')
+        yield
+    except Exception as error:
+        error.folder = folder
+        raise

@@ -1,26 +1,7 @@
 """Test a detector or segmentor: python tools/test.py CONFIG CHECKPOINT --data-root /data/coco --show-dir pictures"""
 import argparse
 
-from mmdet.evaluation import DumpDetResults
-from mmdet.utils import setup_cache_size_limit_of_dynamo
-from mmengine.runner import Runner
-
-import layeragg_mm  # noqa: F401  (registers)
-from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
-from layeragg_mm.engine import (
-    NameUnfitFilesHook,
-    add_config_arguments,
-    check_config,
-    check_testing,
-    join_processes_without_gpu,
-    load_config,
-    naming_images,
-    naming_nodes,
-)
-from layeragg_mm.engine.segmentation import is_segmentation
-from layeragg_mm.engine.test_outputs import paint_pictures, write_maps
-from layeragg_mm.engine.tta import use_tta
-from layeragg_mm.errors import InputError, run_tool
+from command_line import add_config_arguments, run_command, run_tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,32 +20,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    args = parse_args()
-    if args.trust_checkpoint:
-        trust_checkpoints()
-    cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
-    cfg.load_from = args.checkpoint
-    segmentation = is_segmentation(cfg)
-    if args.out is not None and segmentation:
-        write_maps(cfg, args.out)
-    elif args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
-        raise InputError(f'--out {args.out} is no pickle file', 'Give a name that ends in .pkl.')
-    if args.show or args.show_dir:
-        paint_pictures(cfg, args.show, args.show_dir, args.wait_time)
-    model = check_config(cfg, 'test')
-    with plain_checkpoints(), naming_images(cfg), naming_nodes(cfg):
-        check_testing(cfg, model)
-        if args.tta:
-            use_tta(cfg)
-        if args.fuse:
-            cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='FuseHook')]
-        join_processes_without_gpu(cfg)
-        setup_cache_size_limit_of_dynamo()
-        runner = Runner.from_cfg(cfg)
-        runner.register_hook(NameUnfitFilesHook())
-        if args.out is not None and not segmentation:
-            runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-        runner.test()
+    run_command('test', parse_args())
 
 
 if __name__ == '__main__':

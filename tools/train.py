@@ -1,30 +1,7 @@
 """Train a detector or segmentor: python tools/train.py configs/mask_rcnn_mrla_r50.py --data-root /data/coco"""
 import argparse
-import sys
 
-from mmdet.utils import setup_cache_size_limit_of_dynamo
-from mmengine.config import Config
-from mmengine.registry import RUNNERS
-
-import layeragg_mm  # noqa: F401  (registers)
-from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
-from layeragg_mm.engine import (
-    NameUnfitFilesHook,
-    add_config_arguments,
-    check_config,
-    check_training,
-    join_processes_without_gpu,
-    load_config,
-    name_last_checkpoint,
-    naming_images,
-    naming_nodes,
-    protect_training,
-    resume,
-    scale_lr_automatically,
-    start_partially,
-    use_amp,
-)
-from layeragg_mm.errors import run_tool
+from command_line import add_config_arguments, run_command, run_tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,42 +21,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train(cfg: Config) -> None:
-    setup_cache_size_limit_of_dynamo()
-    with naming_nodes(cfg):
-        runner = RUNNERS.build(cfg)
-    runner.register_hook(NameUnfitFilesHook())
-    try:
-        with naming_nodes(cfg):
-            runner.train()
-    except KeyboardInterrupt:
-        last = name_last_checkpoint(runner.work_dir)
-        print(f'\nInterrupted at iteration {runner.iter}; '
-              + (f'last checkpoint: {last} (go on with --resume)' if last else 'no checkpoint was written yet'),
-              file=sys.stderr)
-        sys.exit(130)
-
-
 def main() -> None:
-    args = parse_args()
-    if args.trust_checkpoint:
-        trust_checkpoints()
-    cfg = load_config(args, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
-    model = check_config(cfg, 'train', 'val')
-    if args.amp:
-        use_amp(cfg)
-    if args.auto_scale_lr:
-        scale_lr_automatically(cfg)
-    if args.resume is not None or cfg.get('resume'):
-        resume(cfg, args.resume or cfg.get('load_from') or 'auto', model)
-    if args.partial:
-        start_partially(cfg)
-    protect_training(cfg)
-    with plain_checkpoints():
-        check_training(cfg, args.skip_bad_images, model, args.partial)
-        with naming_images(cfg, skip=args.skip_bad_images):
-            join_processes_without_gpu(cfg)
-            train(cfg)
+    run_command('train', parse_args())
 
 
 if __name__ == '__main__':

@@ -4,8 +4,9 @@ import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable
+from logging import FileHandler
 
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger, print_log
 from mmengine.registry import MODELS
 from mmengine.runner import CheckpointLoader, load_state_dict
 from torch import Tensor, nn
@@ -51,6 +52,11 @@ class ReleasedCheckpointMixin:
         """Initialise as ``init_cfg`` says; a ``Pretrained`` file that would run code when loaded is refused."""
         with plain_checkpoints():
             super().init_weights()
+
+    def _dump_init_info(self) -> None:
+        """Tell how every weight was initialised only to a run's log file: on a console, it is a thousand lines."""
+        if any(isinstance(handler, FileHandler) for handler in MMLogger.get_current_instance().handlers):
+            super()._dump_init_info()
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
         state = {key[len(prefix):]: state_dict.pop(key)

@@ -7,7 +7,7 @@ from ..checkpoints.training_state import allow_training_state
 from .build_errors import naming_nodes
 from .checkpointing import ResumableCheckpointHook
 from .checks import check_config, check_testing, check_training
-from .config import add_config_arguments, load_config, set_data_root
+from .config import load_config, set_data_root
 from .distributed import any_process, join_processes_without_gpu
 from .fsdp import ResumableFSDPStrategy
 from .hooks import (
@@ -30,7 +30,7 @@ allow_training_state()
 __all__ = [
     'BFloat16OptimWrapper', 'DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook',
     'PartialStartHook', 'ProgressBarHook', 'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy',
-    'ResumableIterLoop', 'StopOnInvalidLossHook', 'add_config_arguments', 'any_process', 'check_config',
+    'ResumableIterLoop', 'StopOnInvalidLossHook', 'any_process', 'check_config',
     'check_testing', 'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config',
     'name_last_checkpoint', 'naming_images', 'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically',
     'set_data_root', 'start_partially', 'use_amp'

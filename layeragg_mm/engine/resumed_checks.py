@@ -38,8 +38,8 @@ def check_same_training(cfg: Config, content: dict, path: Path, model: nn.Module
         path: of the checkpoint.
         model: of ``cfg``; without it, only configs are compared.
     """
-    before, now = config_in(content['meta'].get('cfg') or ''), config_in(
-        Config(dict(cfg._cfg_dict), format_python_code=False).pretty_text)
+    before = config_in(content['meta'].get('cfg') or '')
+    now = config_in(Config(cfg.to_dict(), format_python_code=False).pretty_text)  # as the other was written
     found = []
     if model is not None:
         found += model_differences(content, before, now, model)
