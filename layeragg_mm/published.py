@@ -40,6 +40,7 @@ class PublishedDetector:
         page: address of the authors' page.
         baseline: name of the same detector with a plain ResNet.
         released: name, without extension, under which the detector's checkpoint was released.
+        released_for: another code that the released checkpoint is for, and what makes it so; None: this one.
         starts_from: name of the ImageNet checkpoint that training starts from.
         weights: address of the detector's checkpoint itself.
         written_by: the version of MMDetection that wrote the checkpoint, where its boxes differ from today's.
@@ -53,6 +54,7 @@ class PublishedDetector:
     page: str
     baseline: str | None
     released: str | None
+    released_for: str | None
     starts_from: str | None
     weights: str | None
     written_by: str | None
@@ -75,6 +77,7 @@ def published_detectors() -> dict[str, PublishedDetector]:
                 page=pages[model['In Collection']],
                 baseline=metadata.get('Compared With'),
                 released=Path(weights).stem if weights else metadata.get('Released'),
+                released_for=metadata.get('Released For'),
                 starts_from=metadata.get('Starts From'),
                 weights=weights,
                 written_by=metadata.get('Written By'))
@@ -126,7 +129,8 @@ def how_to_get(detector: PublishedDetector) -> str:
         if detector.written_by:
             lines.append(f'{detector.written_by} wrote it: {LEGACY}')
     else:
-        lines += ['checkpoint: none was released',
+        lines += [f'checkpoint: released for {detector.released_for}, on {detector.page}; its AP is exact there'
+                  if detector.released_for else 'checkpoint: none was released',
                   f'to train one: python tools/train.py configs/{detector.name}.py --data-root DIR --auto-scale-lr']
         if detector.starts_from:
             lines[-1] += ' --cfg-options model.backbone.init_cfg.checkpoint=FILE'

@@ -38,7 +38,8 @@ class AggregationResNet(ReleasedCheckpointMixin, AggregatingMixin, ResNet):
     """
 
     trunk = ResNetTrunk
-    trunk_keys = re.compile(r'(conv1|bn1|stem\.\d+|layer\d\.\d+\.(conv[123]|bn[123]|downsample\.\d))\.\w+$')
+    trunk_keys = re.compile(r'(conv1|bn1|stem\.\d+|layer\d\.\d+\.(conv[123]|bn[123]|downsample\.\d))'
+                            r'\.(weight|bias|running_\w+|num_batches_tracked)$')
     attentions = {None: None, 'se': 'SqueezeExcitation', 'eca': 'EfficientChannelAttention'}
     connected_attentions = tuple(f'dca_{kind}' for kind in (*CONNECTED, 'sk'))
 

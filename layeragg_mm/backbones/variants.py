@@ -53,4 +53,10 @@ VARIANTS = {
     'group_ensemble_x50_32x4d': dict(type='GroupEnsembleResNet', depth=50, members=2, groups=32, base_width=4),
     **{f'dla{arch}': dict(type='DLANet', arch=arch)
        for arch in ('34', '46_c', '46x_c', '60x_c', '60', '60x', '102', '102x', '102x2', '169')},
+    'pyconv_r18': dict(type='PyConvResNet', depth=18),
+    'pyconv_r50': dict(type='PyConvResNet', depth=50),
+    'pyconv_hg_r50': dict(type='PyConvHGResNet', depth=50),
+    'weightnet_shufflenet_v2_0.5x': dict(type='WeightNetShuffleNetV2', widen_factor=0.5),
+    'weightnet_shufflenet_v2_1.0x': dict(type='WeightNetShuffleNetV2', widen_factor=1.0),
+    'dgc_r18': dict(type='DGCResNet', depth=18),
 }
