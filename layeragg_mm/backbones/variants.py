@@ -37,16 +37,14 @@ VARIANTS = {
     'mrla_base_dca_cbam_r50': dict(type='MRLAResNet', depth=50, variant='base', attention='dca_cbam'),
     'dca_gc_r50': dict(type='DCAResNet', depth=50, connected='gc'),
     'dca_gc_r34': dict(type='DCAResNet', depth=34, connected='gc'),
-    'dca_gc_r101': dict(type='DCAResNet', depth=101, connected='gc'),
     'dca_se_r50': dict(type='DCAResNet', depth=50, connected='se'),
-    'dca_se_narrow_r50': dict(type='DCAResNet', depth=50, connected='se', resize='narrow'),
     'dca_ge_r50': dict(type='DCAResNet', depth=50, connected='ge'),
     'dca_cbam_r50': dict(type='DCAResNet', depth=50, connected='cbam'),
     'dca_sk_r50': dict(type='DCAResNet', depth=50, connected='sk'),
     **{f'dca_{connected}_mobilenet_v2': dict(type='DCAMobileNetV2', connected=connected)
        for connected in ('se', 'ge', 'cbam', 'sk')},
     **{f'mobilenext_{round(100 * factor):03}': dict(type='MobileNeXt', widen_factor=factor)
-       for factor in (.35, .5, .75, 1., 1.4)},
+       for factor in (.35, 1., 1.4)},
     'mobilenext_100_ssd': dict(type='MobileNeXt', out_indices=(5, 7), ssd_taps=True),
     'group_ensemble_r50': dict(type='GroupEnsembleResNet', depth=50, members=2),
     'group_ensemble_x50_32x4d': dict(type='GroupEnsembleResNet', depth=50, members=2, groups=32, base_width=4),

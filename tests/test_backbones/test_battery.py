@@ -11,7 +11,7 @@ from mmengine.registry import MODELS
 
 from layeragg_mm.backbones.variants import VARIANTS
 
-QUICK = 'rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c'
+QUICK = 'rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c', 'dca_gc_r34', 'mobilenext_035'
 every_variant = pytest.mark.parametrize('name', slow_but(QUICK, VARIANTS))
 SIZES = [(33, 33), (47, 34), (64, 65), (97, 101)]
 
