@@ -23,8 +23,8 @@ TOLERANCE = 0.1
 #: What the AP of a checkpoint of MMDetection 0.6 or 1 needs, and what of it today's MMDetection does otherwise.
 LEGACY = ('the config has the legacy anchors (corners rounded, one pixel less), box coding, suppression and RoIAlign '
           'of that version, and the file is read as it is (background first). Small differences are left: today\'s '
-          'best candidates are pairs of a box and a class, boxes lie half a pixel to the left, and their level in the '
-          'pyramid goes by a size of one pixel less.')
+          'best candidates are pairs of a box and a class, boxes lie half a pixel to the left, their level in the pyramid '
+          'goes by a size of one pixel less, and masks are not resized to whole pixels.')
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ class PublishedDetector:
         page: address of the authors' page.
         baseline: name of the same detector with a plain ResNet.
         released: name, without extension, under which the detector's checkpoint was released.
-        released_for: another code that the released checkpoint is for, and what makes it so; None: this one.
         starts_from: name of the ImageNet checkpoint that training starts from.
         weights: address of the detector's checkpoint itself.
         written_by: the version of MMDetection that wrote the checkpoint, where its boxes differ from today's.
@@ -54,7 +53,6 @@ class PublishedDetector:
     page: str
     baseline: str | None
     released: str | None
-    released_for: str | None
     starts_from: str | None
     weights: str | None
     written_by: str | None
@@ -77,7 +75,6 @@ def published_detectors() -> dict[str, PublishedDetector]:
                 page=pages[model['In Collection']],
                 baseline=metadata.get('Compared With'),
                 released=Path(weights).stem if weights else metadata.get('Released'),
-                released_for=metadata.get('Released For'),
                 starts_from=metadata.get('Starts From'),
                 weights=weights,
                 written_by=metadata.get('Written By'))
@@ -129,8 +126,7 @@ def how_to_get(detector: PublishedDetector) -> str:
         if detector.written_by:
             lines.append(f'{detector.written_by} wrote it: {LEGACY}')
     else:
-        lines += [f'checkpoint: released for {detector.released_for}, on {detector.page}; its AP is exact there'
-                  if detector.released_for else 'checkpoint: none was released',
+        lines += ['checkpoint: none was released',
                   f'to train one: python tools/train.py configs/{detector.name}.py --data-root DIR --auto-scale-lr']
         if detector.starts_from:
             lines[-1] += ' --cfg-options model.backbone.init_cfg.checkpoint=FILE'
