@@ -1,5 +1,5 @@
-# Cascade R-CNN with PS-ResNet-50 for the checkpoint that its authors trained with MMDetection 0.6, which is read as it is;
-# see faster_rcnn_psconv_r50_mmdet1.
+# Cascade R-CNN with PS-ResNet-50 for the checkpoint that its authors trained with MMDetection 0.6, which is read
+# as it is; see faster_rcnn_psconv_r50_mmdet1.
 _base_ = ['mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py', './_base_/layeragg_mm.py', './_base_/mmdet1.py']
 
 model = dict(

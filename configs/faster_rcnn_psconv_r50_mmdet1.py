@@ -1,5 +1,5 @@
-# Faster R-CNN with PS-ResNet-50 for the checkpoint that its authors trained with MMDetection 0.6, which is read as it is:
-# background first, heads under other names, three convolutions for one PSConv. To train one: mask_rcnn_psconv_r50.
+# Faster R-CNN with PS-ResNet-50 for the checkpoint that its authors trained with MMDetection 0.6, which is read as it
+# is: background first, heads under other names, three convolutions for one PSConv.
 _base_ = ['mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', './_base_/layeragg_mm.py', './_base_/mmdet1.py']
 
 model = dict(

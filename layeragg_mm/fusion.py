@@ -13,11 +13,12 @@ from mmdet.models.backbones.resnet import ResNet
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .backbones import DLANet, RLAResNet
+from .backbones import DCAMobileNetV2, DLANet, MobileNeXt, RLAResNet
 from .fast.channels_last import reads_channels_last, to_contiguous
 from .fast.frozen_norm import Affine, affine_of_frozen
 from .fast.joint_projection import JointConvs, are_joinable, joint_step
 from .layers import DGConv2d, DOConv2d, PSConv2d, PyConv2d, RecurrentAggregation, WeightNetConv2d, dla
+from .layers.dca import SpatialGate
 from .layers.forms import carries_hooks
 from .layers.mrla import LayerAttention
 from .layers.weight_net import WeightNetShuffleBlock
@@ -71,7 +72,7 @@ def fuse(model: nn.Module) -> nn.Module:
             _join(norm, convs)
         if isinstance(module, RLAResNet):
             _join_projections(module)
-        if isinstance(module, (ResNet, DLANet)) and reads_channels_last(module):
+        if isinstance(module, (ResNet, DLANet, MobileNeXt, DCAMobileNetV2)) and reads_channels_last(module):
             for conv in module.modules():
                 if type(conv) in CONVOLUTIONS:
                     conv.to(memory_format=torch.channels_last)
@@ -237,6 +238,12 @@ def _(module: WeightNetShuffleBlock):
 @_junctions.register(LayerAttention)
 def _(module):
     yield (_Place(module, 'norm'),)
+
+
+@_junctions.register
+def _(module: SpatialGate):
+    if hasattr(module, 'mixed_norm'):
+        yield (_Place(module, 'mixed_norm'),)
 
 
 @_junctions.register

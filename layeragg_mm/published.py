@@ -23,8 +23,8 @@ TOLERANCE = 0.1
 #: What the AP of a checkpoint of MMDetection 0.6 or 1 needs, and what of it today's MMDetection does otherwise.
 LEGACY = ('the config has the legacy anchors (corners rounded, one pixel less), box coding, suppression and RoIAlign '
           'of that version, and the file is read as it is (background first). Small differences are left: today\'s '
-          'best candidates are pairs of a box and a class, boxes lie half a pixel to the left, their level in the pyramid '
-          'goes by a size of one pixel less, and masks are not resized to whole pixels.')
+          'best candidates are pairs of a box and a class, boxes lie half a pixel to the left, their level in the '
+          'pyramid goes by a size of one pixel less, and masks are not resized to whole pixels.')
 
 
 @dataclass(frozen=True)

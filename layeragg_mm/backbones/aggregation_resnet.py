@@ -9,14 +9,14 @@ from torch import nn
 from ..adapters import AggregatingMixin, ResNetTrunk, connect
 from ..checkpoints import ReleasedCheckpointMixin
 from ..fast.channels_last import channels_last
-from ..layers import EfficientChannelAttention, SqueezeExcitation
+from ..layers import ULSAM, EfficientChannelAttention, SqueezeExcitation
 from ..layers.dca import CONNECTED
 from .arguments import norm_builder, one_of
 
 __all__ = ['AggregationResNet']
 
 # As MMDetection's plugins, which are called by these names in a checkpoint.
-for name, attention in {'se': SqueezeExcitation, 'eca': EfficientChannelAttention}.items():
+for name, attention in {'se': SqueezeExcitation, 'eca': EfficientChannelAttention, 'ulsam': ULSAM}.items():
     attention._abbr_ = name
     MODELS.register_module(module=attention)
 

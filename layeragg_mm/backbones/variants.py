@@ -7,6 +7,9 @@ PLAIN = {
     **{f'resnet{depth}': dict(type='mmdet.ResNet', depth=depth) for depth in (18, 34, 50, 101, 152)},
     **{f'resnext{depth}_32x4d': dict(type='mmdet.ResNeXt', depth=depth, groups=32, base_width=4)
        for depth in (50, 101)},
+    'gc_r50': dict(type='mmdet.ResNet', depth=50, plugins=[
+        dict(cfg=dict(type='ContextBlock', ratio=1 / 16), position='after_conv3')]),
+    'mobilenet_v2': dict(type='mmdet.MobileNetV2'),
 }
 
 VARIANTS = {

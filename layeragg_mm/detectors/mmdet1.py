@@ -31,4 +31,4 @@ class MMDet1MaskRCNN(MMDet1Mixin, MaskRCNN):
 
 @MODELS.register_module()
 class MMDet1CascadeRCNN(MMDet1Mixin, CascadeRCNN):
-    """MMDetection's Cascade R-CNN, with or without masks, for files of MMDetection 0.6 and 1; see :class:`MMDet1Mixin`."""
+    """MMDetection's Cascade R-CNN, masks or not, for files of MMDetection 0.6 and 1; see :class:`MMDet1Mixin`."""
