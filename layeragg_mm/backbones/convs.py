@@ -30,34 +30,36 @@ def do_conv(in_channels: int, out_channels: int, kernel_size: int | tuple[int, i
 
 
 @MODELS.register_module('PSConv2d')
-def ps_conv(in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], *args, groups: int = 1,
-            form: str = 'shared', rates: tuple[int, int, int] = (1, 2, 4), **kwargs) -> nn.Module:
+def ps_conv(in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],
+            stride: int | tuple[int, int] = 1, padding: int | tuple[int, int] = 0, dilation: int | tuple[int, int] = 1,
+            groups: int = 1, *args, form: str = 'shared', rates: tuple[int, int, int] = (1, 2, 4),
+            **kwargs) -> nn.Module:
     """Return a :class:`~layeragg_mm.layers.PSConv2d` ('shared'), or the released three convolutions ('literal').
 
     Of another kernel than 3x3, and of fewer channels a group than parts, a plain convolution.
     """
     one_of('form', form, list(PS_FORMS))
+    geometry = in_channels, out_channels, kernel_size, stride, padding, dilation, groups
     if kernel_size not in (3, (3, 3)) or min(in_channels, out_channels) < PARTS * groups:
-        return nn.Conv2d(in_channels, out_channels, kernel_size, *args, groups=groups, **kwargs)
-    return PS_FORMS[form](in_channels, out_channels, kernel_size, *args, groups=groups, rates=rates, **kwargs)
+        return nn.Conv2d(*geometry, *args, **kwargs)
+    return PS_FORMS[form](*geometry, *args, rates=rates, **kwargs)
 
 
 @MODELS.register_module('PyConv2d')
-def py_conv(in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], *args, groups: int = 1,
+def py_conv(in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], *args,
             kernels: tuple[int, ...] = (3, 5, 7, 9), level_groups: tuple[int, ...] = (1, 4, 8, 16),
             **kwargs) -> nn.Module:
     """Return a :class:`~layeragg_mm.layers.PyConv2d`; of one level, a plain convolution with its groups.
 
     Of another kernel than 3x3, and where a level has fewer channels than groups, the plain convolution asked for.
     """
-    narrow = any(min(in_channels, width) < of_level
-                 for width, of_level in zip(level_widths(out_channels, len(kernels)), level_groups))
-    if kernel_size not in (3, (3, 3)) or narrow:
-        return nn.Conv2d(in_channels, out_channels, kernel_size, *args, groups=groups, **kwargs)
-    if kernels == (3,):
-        return nn.Conv2d(in_channels, out_channels, 3, *args, groups=level_groups[0], **kwargs)
-    return PyConv2d(in_channels, out_channels, kernel_size, *args, groups=groups, kernels=kernels,
-                    level_groups=level_groups, **kwargs)
+    if kernel_size not in (3, (3, 3)) or any(
+            min(in_channels, width) < of_level
+            for width, of_level in zip(level_widths(out_channels, len(kernels)), level_groups)):
+        return nn.Conv2d(in_channels, out_channels, kernel_size, *args, **kwargs)
+    if tuple(kernels) == (3,):
+        return nn.Conv2d(in_channels, out_channels, 3, *args, **kwargs | dict(groups=level_groups[0]))
+    return PyConv2d(in_channels, out_channels, kernel_size, *args, kernels=kernels, level_groups=level_groups, **kwargs)
 
 
 @MODELS.register_module('WeightNetConv2d')

@@ -105,6 +105,10 @@ def test_a_plain_convolution_where_the_layer_makes_no_sense():
     model = MODELS.build(dict(type='mmdet.ResNet', depth=18, conv_cfg=dict(type='PyConv2d')))
     assert type(model.conv1) is type(model.layer2[0].downsample[0]) is nn.Conv2d
     assert type(model.layer1[0].conv1) is PyConv2d
+    make = MODELS.get('PyConv2d')
+    assert type(make(16, 18, 1)) is nn.Conv2d
+    one = make(16, 32, 3, padding=1, kernels=[3], level_groups=[4])
+    assert (type(one), one.groups) == (nn.Conv2d, 4)
 
 
 @pytest.mark.parametrize('make, said', [
