@@ -13,20 +13,22 @@ from mmdet.models.backbones.resnet import ResNet
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .backbones import DLANet, RLAResNet
+from .backbones import DCAMobileNetV2, DLANet, MobileNeXt, RLAResNet
 from .fast.channels_last import reads_channels_last, to_contiguous
 from .fast.frozen_norm import Affine, affine_of_frozen
 from .fast.joint_projection import JointConvs, are_joinable, joint_step
-from .layers import RecurrentAggregation, dla
+from .layers import DGConv2d, DOConv2d, PSConv2d, PyConv2d, RecurrentAggregation, WeightNetConv2d, dla
+from .layers.dca import SpatialGate
 from .layers.forms import carries_hooks
 from .layers.mrla import LayerAttention
+from .layers.weight_net import WeightNetShuffleBlock
 from .necks.deformable import DeformableConv2d
 
 __all__ = ['fuse']
 
 # Exactly these: what extends them may compute its weights anew each time.
 CONVOLUTIONS = (nn.Conv2d, wrappers.Conv2d, nn.ConvTranspose2d, wrappers.ConvTranspose2d, ModulatedDeformConv2dPack,
-                DeformableConv2d)
+                DeformableConv2d, PSConv2d, WeightNetConv2d, PyConv2d, DGConv2d)
 
 
 @torch.no_grad()
@@ -41,7 +43,8 @@ def fuse(model: nn.Module) -> nn.Module:
 
     and the layer attention of MRLA and the update of RLA's hidden state read s and b in their fast forms. Covered are
     the backbones and the neck of this package, OpenMMLab's ResNets and their kind, mmcv's ``ConvModule`` (FPN, heads,
-    ...) and every ``Sequential``. Every other norm stays, and the result is right all the same: one without statistics
+    ...) and every ``Sequential``. Before, each :class:`~layeragg_mm.layers.DOConv2d` becomes the plain convolution that
+    it is. Every other norm stays, and the result is right all the same: one without statistics
     of its own (GN, LN, ...), one that follows no convolution, one in an architecture that is not known here.
 
     Args:
@@ -63,13 +66,13 @@ def fuse(model: nn.Module) -> nn.Module:
             part = f'{name} of this' if name else 'this'
             raise ValueError(f'fuse needs a model in evaluation mode, and {part} {type(model).__name__} is in training '
                              'mode; call eval() first')
-    model = copy.deepcopy(model)
+    model = _folded(copy.deepcopy(model))
     for module in list(model.modules()):
         for norm, *convs in _junctions(module):
             _join(norm, convs)
         if isinstance(module, RLAResNet):
             _join_projections(module)
-        if isinstance(module, (ResNet, DLANet)) and reads_channels_last(module):
+        if isinstance(module, (ResNet, DLANet, MobileNeXt, DCAMobileNetV2)) and reads_channels_last(module):
             for conv in module.modules():
                 if type(conv) in CONVOLUTIONS:
                     conv.to(memory_format=torch.channels_last)
@@ -77,6 +80,15 @@ def fuse(model: nn.Module) -> nn.Module:
             module.register_forward_hook(_to_contiguous)
     model.eval()  # the new layers too; MMDetection's ResNet returns nothing here
     return model.requires_grad_(False)
+
+
+def _folded(model: nn.Module) -> nn.Module:
+    """Replace in ``model`` the convolutions that make their kernel of several tensors by plain ones; return it."""
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if type(child) is DOConv2d and not carries_hooks(child):
+                parent._modules[name] = child.folded()
+    return model.folded() if type(model) is DOConv2d else model
 
 
 def _to_channels_last(backbone: nn.Module, inputs: tuple, named: dict) -> tuple[tuple[torch.Tensor], dict]:
@@ -117,6 +129,7 @@ def _join(norm_place: _Place, conv_places: list[_Place]) -> None:
         shift = None  # belongs to one of them
 
 
+@singledispatch
 def _scaled(conv: nn.Module, scale: torch.Tensor, shift: torch.Tensor | None) -> nn.Module:
     """Return a convolution with ``scale`` times the result of ``conv``, plus ``shift``; others may share ``conv``."""
     fused = copy.deepcopy(conv)
@@ -127,6 +140,27 @@ def _scaled(conv: nn.Module, scale: torch.Tensor, shift: torch.Tensor | None) ->
         fused.weight = nn.Parameter(scale[:, None, None, None] * conv.weight)
     terms = [term for term in (None if conv.bias is None else scale * conv.bias, shift) if term is not None]
     fused.bias = nn.Parameter(sum(terms)) if terms else None
+    return fused
+
+
+@_scaled.register
+def _(conv: PyConv2d, scale: torch.Tensor, shift: torch.Tensor | None) -> PyConv2d:
+    fused = copy.deepcopy(conv)
+    widths = [level.out_channels for level in conv.pyconv_levels]
+    shifts = [None] * len(widths) if shift is None else shift.split(widths)
+    for i, (of_level, shift_of_level) in enumerate(zip(scale.split(widths), shifts)):
+        fused.pyconv_levels[i] = _scaled(conv.pyconv_levels[i], of_level, shift_of_level)
+    return fused
+
+
+@_scaled.register
+def _(conv: DGConv2d, scale: torch.Tensor, shift: torch.Tensor | None) -> DGConv2d:
+    fused = copy.deepcopy(conv)
+    for h in range(conv.heads):
+        head = getattr(fused, f'headconv_{h}')
+        head.conv = _scaled(head.conv, scale[h::conv.heads], None if shift is None else shift[h::conv.heads])
+    for norm, in _junctions(fused):  # its own, which a copy still has
+        _join(norm, [])
     return fused
 
 
@@ -194,8 +228,22 @@ def _(module):
 
 
 @_junctions.register
-def _(module: LayerAttention):
+def _(module: WeightNetShuffleBlock):
+    for i in ('1', '2', '3', '_proj_1', '_proj_2'):
+        if hasattr(module, f'bn{i}'):
+            yield _Place(module, f'bn{i}'), _Place(module, f'wnet{i}')
+
+
+@_junctions.register(DGConv2d)
+@_junctions.register(LayerAttention)
+def _(module):
     yield (_Place(module, 'norm'),)
+
+
+@_junctions.register
+def _(module: SpatialGate):
+    if hasattr(module, 'mixed_norm'):
+        yield (_Place(module, 'mixed_norm'),)
 
 
 @_junctions.register

@@ -64,7 +64,7 @@ def coco(digits, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='session')
 def semantic_digits(tmp_path_factory) -> Path:
-    """A small DigitScenes data set with label maps; tests must not change it, nor the three that follow."""
+    """A small DigitScenes data set with label maps; tests must not change it, nor the four that follow."""
     folder = tmp_path_factory.mktemp('data') / 'digits'
     make_digit_scenes(folder, train=8, val=2, size=64, semantic=True)
     return folder
@@ -89,6 +89,11 @@ def cityscapes(tmp_path_factory) -> Path:
 @pytest.fixture(scope='session')
 def bsds(tmp_path_factory) -> Path:
     return made(tmp_path_factory, street_scenes.make_bsds)
+
+
+@pytest.fixture(scope='session')
+def ade20k(tmp_path_factory) -> Path:
+    return made(tmp_path_factory, street_scenes.make_ade20k)
 
 
 @pytest.fixture

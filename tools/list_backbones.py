@@ -3,6 +3,7 @@ import argparse
 import logging
 from pathlib import Path
 
+import torch
 from mmengine.logging import MMLogger
 from rich.progress import track
 
@@ -38,10 +39,11 @@ def main() -> None:
 
 
 def outputs(model) -> tuple[str, str]:
-    """Return channels and strides of a backbone's outputs; MMDetection's ResNets do not declare theirs."""
-    channels = getattr(model, 'out_channels', None) or [
-        model.base_channels * 2**i * model.block.expansion for i in model.out_indices]
-    strides = getattr(model, 'out_strides', (4, 8, 16, 32))
+    """Return channels and strides of a backbone's outputs; MMDetection's own do not declare theirs."""
+    with torch.no_grad():
+        maps = model(torch.zeros(1, 3, 64, 64))
+    channels = getattr(model, 'out_channels', [x.shape[1] for x in maps])
+    strides = getattr(model, 'out_strides', [64 // x.shape[2] for x in maps])
     return ' '.join(map(str, channels)), ' '.join(map(str, strides))
 
 

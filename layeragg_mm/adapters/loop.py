@@ -15,9 +15,15 @@ from torch.utils.checkpoint import checkpoint
 
 from ..layers import BaseLayerAttention, LightLayerAttention, RecurrentAggregation
 from ..layers.forms import carries_hooks, replaceable
+from .connected import Connected, connected_step
 from .resnet import ADAPTERS, BlockAdapter
 
-__all__ = ['AggregatingMixin', 'base_step', 'light_step', 'recurrent_step']
+__all__ = ['AggregatingMixin', 'base_step', 'light_step', 'plain_step', 'recurrent_step']
+
+
+def plain_step(adapter: BlockAdapter, block: nn.Module, aggregation: None, x: Tensor, state: None):
+    """No aggregation: what passes between blocks is x alone."""
+    return adapter.run(block, x).out, state
 
 
 def light_step(adapter: BlockAdapter, block: nn.Module, attention: LightLayerAttention, x: Tensor, state: None):
@@ -50,11 +56,14 @@ class AggregatingMixin:
         aggregation_of_blocks: name under which each block holds its aggregation, ...
         aggregation_of_stages: ... or under which the network holds a list of one for each stage.
         state_of_stages: whether each stage starts without a state.
+        connected: whether each block holds a connected attention too (:mod:`layeragg_mm.adapters.connected`), whose
+            state passes through all stages.
     """
 
     aggregation_of_blocks: str | None = None
     aggregation_of_stages: str | None = None
     state_of_stages = False
+    connected = False
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of ``out_indices`` for images (N, 3, H, W)."""
@@ -62,11 +71,19 @@ class AggregatingMixin:
         for s, stage in enumerate(self.trunk.stages(self)[:max(self.out_indices) + 1]):
             if self.aggregation_of_blocks is not None:
                 aggregations = [getattr(block, self.aggregation_of_blocks) for block in stage]
-            else:
+            elif self.aggregation_of_stages is not None:
                 aggregations = [(getattr(self, self.aggregation_of_stages)[s], i) for i in range(len(stage))]
-            x, state = self._run(stage, aggregations, x, None if self.state_of_stages else state)
+            else:
+                aggregations = [None] * len(stage)
+            x, state = self._run(stage, aggregations, x, self._entering(state))
             outs.append(x)
         return tuple([outs[i] for i in self.out_indices])
+
+    def _entering(self, state):
+        """Return the state with which a stage starts, for the one after the stage before."""
+        if not self.state_of_stages or state is None:
+            return state
+        return Connected(None, state.attention) if self.connected else None
 
     def _run(self, stage: nn.Sequential, aggregations: list, x: Tensor, state) -> tuple:
         """Run the blocks of a stage as MMDetection does: stage and blocks are called, their hooks included."""
@@ -75,7 +92,8 @@ class AggregatingMixin:
 
     def _loop(self, stage: nn.Sequential, aggregations: list, x: Tensor, state) -> tuple:
         for block, aggregation in zip(stage, aggregations):
-            step = partial(self.step, ADAPTERS[type(block)], block, aggregation)
+            step = partial(connected_step, self.step) if self.connected else self.step
+            step = partial(step, ADAPTERS[type(block)], block, aggregation)
             if block.with_cp and x.requires_grad:
                 step = partial(checkpoint, step, use_reentrant=False)
             x, state = _call(block, step, x, state) if carries_hooks(block) else step(x, state)

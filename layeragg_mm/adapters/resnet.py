@@ -33,35 +33,37 @@ class BlockAdapter(NamedTuple):
 
     Attributes:
         ports: from a block to its :class:`Ports`.
-        finish: from a block, ``x`` and the result of the first norm to what the block gives.
+        branch: from a block and the result of the first norm to what is added to the shortcut.
     """
     ports: Callable[[nn.Module], Ports]
-    finish: Callable[[nn.Module, Tensor, Tensor], Ran]
+    branch: Callable[[nn.Module, Tensor], Tensor]
 
     def run(self, block: nn.Module, x: Tensor, read: Tensor | None = None) -> Ran:
         return self.finish(block, x, conv_norm(block.conv1, block.norm1, x, read))
 
+    def finish(self, block: nn.Module, x: Tensor, first: Tensor) -> Ran:
+        """Run what follows the first norm, whose result is ``first``."""
+        out = self.branch(block, first)
+        shortcut = x if block.downsample is None else in_sequence(block.downsample, x)
+        out += shortcut
+        return Ran(block.relu(out), shortcut)
 
-def finish_basic(block: BasicBlock, x: Tensor, first: Tensor) -> Ran:
-    branch = conv_norm(block.conv2, block.norm2, block.relu(first))
-    shortcut = x if block.downsample is None else in_sequence(block.downsample, x)
-    branch += shortcut
-    return Ran(block.relu(branch), shortcut)
+
+def branch_of_basic(block: BasicBlock, first: Tensor) -> Tensor:
+    return conv_norm(block.conv2, block.norm2, block.relu(first))
 
 
-def finish_bottleneck(block: Bottleneck, x: Tensor, first: Tensor) -> Ran:
+def branch_of_bottleneck(block: Bottleneck, first: Tensor) -> Tensor:
     out = block.relu(first)
     if block.with_plugins:
         out = block.forward_plugin(out, block.after_conv1_plugin_names)
     out = block.relu(conv_norm(block.conv2, block.norm2, out))
     if block.with_plugins:
         out = block.forward_plugin(out, block.after_conv2_plugin_names)
-    branch = conv_norm(block.conv3, block.norm3, out)
+    out = conv_norm(block.conv3, block.norm3, out)
     if block.with_plugins:
-        branch = block.forward_plugin(branch, block.after_conv3_plugin_names)
-    shortcut = x if block.downsample is None else in_sequence(block.downsample, x)
-    branch += shortcut
-    return Ran(block.relu(branch), shortcut)
+        out = block.forward_plugin(out, block.after_conv3_plugin_names)
+    return out
 
 
 def ports_of_basic(block: BasicBlock) -> Ports:
@@ -74,9 +76,9 @@ def ports_of_bottleneck(block: Bottleneck) -> Ports:
 
 # By exact class: what extends one of these may compute something else.
 ADAPTERS = {
-    BasicBlock: BlockAdapter(ports_of_basic, finish_basic),
-    Bottleneck: BlockAdapter(ports_of_bottleneck, finish_bottleneck),
-    ResNeXtBottleneck: BlockAdapter(ports_of_bottleneck, finish_bottleneck),
+    BasicBlock: BlockAdapter(ports_of_basic, branch_of_basic),
+    Bottleneck: BlockAdapter(ports_of_bottleneck, branch_of_bottleneck),
+    ResNeXtBottleneck: BlockAdapter(ports_of_bottleneck, branch_of_bottleneck),
 }
 
 

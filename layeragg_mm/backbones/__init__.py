@@ -1,6 +1,17 @@
 """Backbones, registered in mmengine's root registry."""
+from . import convs  # noqa: F401  (registers)
+from .dca_mobilenet_v2 import DCAMobileNetV2
+from .dca_resnet import DCAResNet
+from .dgc_resnet import DGCResNet
 from .dla import DLANet
+from .group_ensemble_resnet import GroupEnsembleResNet
+from .mobilenext import MobileNeXt
 from .mrla_resnet import MRLAResNet
+from .pyconv_resnet import PyConvHGResNet, PyConvResNet
 from .rla_resnet import RLAResNet, RLAResNeXt
+from .weightnet_shufflenet import WeightNetShuffleNetV2
 
-__all__ = ['DLANet', 'MRLAResNet', 'RLAResNeXt', 'RLAResNet']
+__all__ = [
+    'DCAMobileNetV2', 'DCAResNet', 'DGCResNet', 'DLANet', 'GroupEnsembleResNet', 'MRLAResNet', 'MobileNeXt',
+    'PyConvHGResNet', 'PyConvResNet', 'RLAResNeXt', 'RLAResNet', 'WeightNetShuffleNetV2'
+]

@@ -1,20 +1,22 @@
 """MMDetection's ResNet, checked at the door, as what layer aggregation is added to."""
 import re
+from itertools import chain
 
 from mmdet.models.backbones.resnet import ResNet
 from mmengine.registry import MODELS
 from torch import nn
 
-from ..adapters import AggregatingMixin, ResNetTrunk
+from ..adapters import AggregatingMixin, ResNetTrunk, connect
 from ..checkpoints import ReleasedCheckpointMixin
 from ..fast.channels_last import channels_last
-from ..layers import EfficientChannelAttention, SqueezeExcitation
-from .arguments import one_of
+from ..layers import ULSAM, EfficientChannelAttention, SqueezeExcitation
+from ..layers.dca import CONNECTED
+from .arguments import norm_builder, one_of
 
 __all__ = ['AggregationResNet']
 
 # As MMDetection's plugins, which are called by these names in a checkpoint.
-for name, attention in {'se': SqueezeExcitation, 'eca': EfficientChannelAttention}.items():
+for name, attention in {'se': SqueezeExcitation, 'eca': EfficientChannelAttention, 'ulsam': ULSAM}.items():
     attention._abbr_ = name
     MODELS.register_module(module=attention)
 
@@ -25,7 +27,10 @@ class AggregationResNet(ReleasedCheckpointMixin, AggregatingMixin, ResNet):
     Args:
         depth: one of ``arch_settings``.
         attention: channel attention on the residual branch, before the shortcut's sum: None, 'se' (reduction 16) or
-            'eca'; in bottlenecks, that is from depth 50 on. It is one more of MMDetection's ``plugins``.
+            'eca'; in bottlenecks, that is from depth 50 on. It is one more of MMDetection's ``plugins``. Or connected
+            attention, 'dca_gc', 'dca_se', 'dca_ge', 'dca_cbam' or 'dca_sk' (see
+            :class:`~layeragg_mm.backbones.dca_resnet.DCAResNet`), in blocks of any depth but 'dca_sk'.
+        resize: of 'dca_se', 'dca_ge' and 'dca_sk': 'wide' (the default) or 'narrow'.
         kwargs: the arguments of MMDetection's ResNet.
 
     Raises:
@@ -33,21 +38,33 @@ class AggregationResNet(ReleasedCheckpointMixin, AggregatingMixin, ResNet):
     """
 
     trunk = ResNetTrunk
-    trunk_keys = re.compile(r'(conv1|bn1|stem\.\d+|layer\d\.\d+\.(conv[123]|bn[123]|downsample\.\d))\.\w+$')
+    trunk_keys = re.compile(r'(conv1|bn1|stem\.\d+|layer\d\.\d+\.(conv[123]|bn[123]|downsample\.\d))'
+                            r'\.(weight|bias|running_\w+|num_batches_tracked)$')
     attentions = {None: None, 'se': 'SqueezeExcitation', 'eca': 'EfficientChannelAttention'}
+    connected_attentions = tuple(f'dca_{kind}' for kind in (*CONNECTED, 'sk'))
 
     forward = channels_last(AggregatingMixin.forward)
 
-    def __init__(self, depth: int, attention: str | None = None, **kwargs) -> None:
+    def __init__(self, depth: int, attention: str | None = None, *, resize: str | None = None, **kwargs) -> None:
         one_of('depth', depth, list(self.arch_settings))
-        one_of('attention', attention, list(self.attentions))
+        one_of('attention', attention, [*self.attentions, *self.connected_attentions])
+        one_of(f'with attention={attention!r}, resize', resize,
+               (None, 'wide', 'narrow') if attention in ('dca_se', 'dca_ge', 'dca_sk') else (None,))
         for index in kwargs.get('out_indices', ()):
             one_of('out_indices', index, range(kwargs.get('num_stages', 4)))
-        if attention is not None:
+        if attention not in (None, 'dca_gc', 'dca_se', 'dca_ge', 'dca_cbam'):
             one_of(f'with attention={attention!r}, depth', depth, [deep for deep in self.arch_settings if deep >= 50])
+        if attention == 'dca_sk':
+            one_of(f'with attention={attention!r}, plugins', kwargs.get('plugins'), [None])
+        if self.attentions.get(attention):
             channel_attention = dict(cfg=dict(type=self.attentions[attention]), position='after_conv3')
             kwargs['plugins'] = [channel_attention, *(kwargs.get('plugins') or [])]
         super().__init__(depth, **kwargs)
+        self.connected = attention in self.connected_attentions
+        if self.connected:
+            options = {} if resize is None else dict(resize=resize)
+            connect(chain(*self.stages), attention.removeprefix('dca_'), norm_builder(self.norm_cfg), **options)
+            self._freeze_stages()  # of the attention too
 
     @property
     def stages(self) -> list[nn.Sequential]:

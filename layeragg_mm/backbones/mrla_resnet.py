@@ -25,7 +25,8 @@ class MRLAResNet(AggregationResNet):
             (:class:`~layeragg_mm.layers.LightLayerAttention`), or 'base', in which it attends to each block before it
             in its stage (:class:`~layeragg_mm.layers.BaseLayerAttention`). The first released base form is
             ``variant='base', deep_stem=True, mrla_act_cfg=dict(type='ReLU')``.
-        attention: channel attention before the shortcut's sum: None, 'se' or 'eca'.
+        attention: channel attention before the shortcut's sum: None, 'se', 'eca', or connected, 'dca_gc' and its kind
+            (:class:`~layeragg_mm.backbones.DCAResNet`).
         channels_per_head: channels of an attention head; default 32 (light) or 16 (base).
         mrla_act_cfg: activation after the attention's norm; base only.
         drop_path_rate: stochastic depth of the layer attention; rises linearly from 0 at the first block to this rate

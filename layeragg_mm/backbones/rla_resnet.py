@@ -24,7 +24,8 @@ class RLAResNet(AggregationResNet):
     Args:
         depth: 18, 34, 50, 101 or 152; 18 and 34 are ours, the paper has bottlenecks only.
         rla_channels: channels of the hidden state.
-        attention: channel attention before the shortcut's sum: None, 'se' or 'eca'.
+        attention: channel attention before the shortcut's sum: None, 'se', 'eca', or connected, 'dca_gc' and its kind
+            (:class:`~layeragg_mm.backbones.DCAResNet`).
         zero_init_rla: start what the blocks read of the hidden state at zero: the network starts as the plain ResNet.
             False is the published start (Kaiming, as the rest of the first convolution).
         kwargs: the arguments of MMDetection's ResNet (``out_indices``, ``frozen_stages``, ``norm_cfg``, ``norm_eval``,

@@ -11,6 +11,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 
 from ..errors import InputError
+from .arrays import read_arrays
 from .training_state import allow_training_state
 
 __all__ = ['CheckpointError', 'DamagedCheckpointError', 'plain_checkpoints', 'read_checkpoint', 'trust_checkpoints']
@@ -42,7 +43,7 @@ def _trusted() -> bool:
 
 
 def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, checksums: bool = False) -> dict:
-    """Return what the checkpoint file holds.
+    """Return what the checkpoint file holds; of a pickle (.pkl) of numpy arrays, these as tensors of the CPU.
 
     Args:
         map_location: as in :func:`torch.load`.
@@ -59,6 +60,8 @@ def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, ch
     try:
         if checksums and zipped and zipfile.ZipFile(path).testzip():
             raise RuntimeError('its checksums do not match')
+        if Path(path).suffix == '.pkl' and not zipped:
+            return read_arrays(path)
         return torch.load(path, map_location, weights_only=not _trusted(), mmap=mmap and zipped)
     except pickle.UnpicklingError as error:
         if not zipped and Path(path).read_bytes()[:1] != pickle.PROTO:

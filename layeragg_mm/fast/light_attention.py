@@ -60,7 +60,7 @@ def convolve_each(x: Tensor, kernels: Tensor, bias: Tensor | None) -> list[Tenso
 
 
 class ScaledSum(torch.autograd.Function):
-    """``y + scale * z`` for a map ``z`` (N, C, H, W), ``scale`` (C, 1, 1), and ``y`` in one or more parts of the batch.
+    """``y + scale * z`` for a map ``z`` (N, C, H, W), ``scale`` (C, 1, 1), and ``y`` in equal parts of the batch.
 
     The parts are not put together first, which would be one more pass.
     """
@@ -68,13 +68,13 @@ class ScaledSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx, scale: Tensor, z: Tensor, *parts: Tensor) -> Tensor:
         ctx.save_for_backward(scale, z)
-        ctx.sizes = [len(part) for part in parts]
+        ctx.size = len(parts[0])
         out = torch.empty_like(z, dtype=torch.promote_types(z.dtype, parts[0].dtype))
-        for y, z_part, out_part in zip(parts, z.split(ctx.sizes), out.split(ctx.sizes)):
+        for y, z_part, out_part in zip(parts, z.split(ctx.size), out.split(ctx.size)):
             torch.addcmul(y, scale, z_part, out=out_part)
         return out
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, ...]:
         scale, z = ctx.saved_tensors
-        return (grad * z).sum((0, 2, 3))[:, None, None], grad * scale, *grad.split(ctx.sizes)
+        return (grad * z).sum((0, 2, 3))[:, None, None], grad * scale, *grad.split(ctx.size)

@@ -1,11 +1,24 @@
 """The ideas of the papers as plain torch modules, each with its equation; they need torch alone."""
 from .channel_attention import EfficientChannelAttention, SqueezeExcitation
+from .dca import ConnectedCBAM, ConnectedGC, ConnectedGE, ConnectedSE, ConnectedSK
+from .dg_conv import DGConv2d
 from .dla import Root, Tree
+from .do_conv import DOConv2d
+from .fpt import EuclideanGroundingTransformer, GroundingTransformer, RenderingTransformer, SelfTransformer
+from .group_ensemble import GroupEnsembleClassifier
 from .ida import IterativeAggregation, UpAggregation
 from .mrla import BaseLayerAttention, LightLayerAttention
+from .ps_conv import PSConv2d, ReleasedPSConv2d
+from .py_conv import PyConv2d
 from .rla import RecurrentAggregation
+from .sandglass import Sandglass
+from .ulsam import ULSAM
+from .weight_net import WeightNetConv2d
 
 __all__ = [
-    'BaseLayerAttention', 'EfficientChannelAttention', 'IterativeAggregation', 'LightLayerAttention',
-    'RecurrentAggregation', 'Root', 'SqueezeExcitation', 'Tree', 'UpAggregation'
+    'ULSAM', 'BaseLayerAttention', 'ConnectedCBAM', 'ConnectedGC', 'ConnectedGE', 'ConnectedSE', 'ConnectedSK',
+    'DGConv2d', 'DOConv2d', 'EfficientChannelAttention', 'EuclideanGroundingTransformer', 'GroundingTransformer',
+    'GroupEnsembleClassifier', 'IterativeAggregation', 'LightLayerAttention', 'PSConv2d', 'PyConv2d',
+    'RecurrentAggregation', 'ReleasedPSConv2d', 'RenderingTransformer', 'Root', 'Sandglass', 'SelfTransformer',
+    'SqueezeExcitation', 'Tree', 'UpAggregation', 'WeightNetConv2d'
 ]

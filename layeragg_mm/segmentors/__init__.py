@@ -1,4 +1,5 @@
 """Segmentors for MMSegmentation, registered in mmengine's root registry."""
 from .dla_segmentor import DLASegmentor
+from .pyconv_segnet import PyConvSegNet
 
-__all__ = ['DLASegmentor']
+__all__ = ['DLASegmentor', 'PyConvSegNet']

@@ -11,7 +11,7 @@ from mmengine.registry import MODELS
 
 from layeragg_mm.backbones.variants import VARIANTS
 
-QUICK = 'rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c'
+QUICK = 'rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c', 'dca_gc_r34', 'mobilenext_035'
 every_variant = pytest.mark.parametrize('name', slow_but(QUICK, VARIANTS))
 SIZES = [(33, 33), (47, 34), (64, 65), (97, 101)]
 
@@ -23,9 +23,23 @@ def build(name: str, **kwargs) -> torch.nn.Module:
     for key, parameter in model.named_parameters():
         if parameter.ndim == 1 and key.endswith('weight'):
             torch.nn.init.uniform_(parameter, .3, .6)
-        elif '.reads.' in key:
+        elif '.reads.' in key or ('.dca.' in key and not parameter.any()):
             torch.nn.init.normal_(parameter, std=.1)
+    if 'mobile' in name:
+        give_statistics(model)
     return model
+
+
+def give_statistics(model: torch.nn.Module) -> None:
+    """Give batch norms the statistics of images; with those of the start, maps fade where few shortcuts pass."""
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    frozen = [norm for norm in norms if not norm.weight.requires_grad]
+    for norm in norms:
+        norm.train(norm not in frozen).momentum = 1.
+    with torch.no_grad():
+        model(images(4, 3, 128, 128))
+    for norm in norms:
+        norm.momentum = .1
 
 
 def images(*shape: int) -> torch.Tensor:

@@ -14,6 +14,9 @@ FAMILIES = {
     'mrla_r18': dict(base_channels=32, stem_channels=8),
     'mrla_base_r18': dict(base_channels=16, stem_channels=8),
     'dla46_c': {},
+    'dca_gc_r34': dict(base_channels=32, stem_channels=8),
+    'dca_sk_mobilenet_v2': {},
+    'mobilenext_035': {},
 }
 SIZES = [(1, 64, 64), (3, 64, 64), (2, 97, 130)]
 NAMES = ['p2', 'p3', 'p4', 'p5']

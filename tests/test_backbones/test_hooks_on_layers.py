@@ -9,7 +9,8 @@ from torch.nn.utils import prune
 from layeragg_mm.adapters import adapter_of
 from layeragg_mm.backbones.variants import VARIANTS
 
-NAMES = ['rla_eca_r50', 'mrla_r50', 'mrla_base_se_r50', 'mrla_base_deep_r50', 'dla46_c', 'rla_r18', 'mrla_r18']
+NAMES = ['rla_eca_r50', 'mrla_r50', 'mrla_base_se_r50', 'mrla_base_deep_r50', 'dla46_c', 'rla_r18', 'mrla_r18',
+         'dca_gc_r34', 'dca_sk_r50']
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.modules.batchnorm._BatchNorm)
 every_network = pytest.mark.parametrize('name', NAMES)
 

@@ -1,0 +1,46 @@
+"""MMDetection's ResNet, checked at the door, as what networks with other convolutions extend."""
+from mmdet.models.backbones.resnet import ResNet
+
+from ..checkpoints import ReleasedCheckpointMixin
+from ..fast.channels_last import channels_last
+from .arguments import one_of
+
+__all__ = ['ReleasedResNet']
+
+
+class ReleasedResNet(ReleasedCheckpointMixin, ResNet):
+    """MMDetection's :class:`~mmdet.models.ResNet`, which tells of its outputs and loads released checkpoints.
+
+    Args:
+        depth: one of ``arch_settings``.
+        kwargs: the arguments of MMDetection's ResNet.
+
+    Raises:
+        ValueError: an argument that is not available; the message lists what is.
+    """
+
+    stem_stride = 4
+    forward = channels_last(ResNet.forward)
+
+    def __init__(self, depth: int, **kwargs) -> None:
+        one_of('depth', depth, list(self.arch_settings))
+        for index in kwargs.get('out_indices', ()):
+            one_of('out_indices', index, range(kwargs.get('num_stages', 4)))
+        super().__init__(depth, **kwargs)
+
+    def train(self, mode: bool = True):
+        super().train(mode)  # which returns nothing
+        return self
+
+    @property
+    def out_channels(self) -> tuple[int, ...]:
+        """Channels of each output."""
+        return tuple(self.base_channels * 2**i * self.block.expansion for i in self.out_indices)
+
+    @property
+    def out_strides(self) -> tuple[int, ...]:
+        """Stride of each output: input pixels per step."""
+        strides = [self.stem_stride * self.strides[0]]
+        for stride in self.strides[1:]:
+            strides.append(strides[-1] * stride)
+        return tuple(strides[i] for i in self.out_indices)
