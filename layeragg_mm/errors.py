@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-__all__ = ['InputError', 'RunError', 'check_output', 'run_tool']
+__all__ = ['DataError', 'InputError', 'RunError', 'check_output', 'run_tool']
 
 
 class InputError(ValueError):
@@ -19,6 +19,21 @@ class InputError(ValueError):
         super().__init__(f'{what}\n{remedy}')
         self.what = what
         self.remedy = remedy
+
+
+class DataError(InputError):
+    """An :class:`InputError` of a file that is read in training; a data worker's arrives as its traceback's text.
+
+    Args:
+        what: as there, in one line; or that text.
+        remedy: as there.
+    """
+
+    def __init__(self, what: str, remedy: str | None = None) -> None:
+        if remedy is None:
+            last, remedy = what.rstrip().splitlines()[-2:]
+            what = last.partition(': ')[2]
+        super().__init__(what, remedy)
 
 
 class RunError(RuntimeError):

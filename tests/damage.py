@@ -32,6 +32,21 @@ def first_object(file: str = TRAIN, **values):
     return edited(change, file)
 
 
+def every_object(new, file: str = TRAIN):
+    """Return what gives every object the values that ``new`` makes of it."""
+    return edited(lambda content: [entry.update(new(entry)) for entry in content['annotations']] and None, file)
+
+
+def corners(entry: dict) -> dict:
+    x, y, width, height = entry['bbox']
+    return dict(bbox=[x, y, x + width, y + height])
+
+
+def pairs(entry: dict) -> dict:
+    x, y, width, height = entry['bbox']
+    return dict(segmentation=[[x, y], [x + width, y], [x + width, y + height]])
+
+
 def appended(key: str, **values):
     """Return what appends a copy of the first entry of ``key`` with new values."""
     return edited(lambda content: content[key].append({**content[key][0], 'id': 10**6, **values}))
@@ -109,6 +124,13 @@ DAMAGES = {
     'a box of no area': first_object(bbox=[10, 10, 0, 10]),
     'a box thinner than a pixel': first_object(bbox=[10, 10, .5, 10]),
     'an area of 0': first_object(area=0),
+    'boxes in parts of the image': every_object(lambda entry: dict(bbox=[number / 64 for number in entry['bbox']])),
+    'boxes of two corners': every_object(corners),
+    'boxes of two corners, in the validation file': every_object(corners, VAL),
+    'a box that reaches beyond the image': first_object(bbox=[50, 50, 30, 30]),
+    'all areas 0': every_object(lambda entry: dict(area=0)),
+    'all objects thinner than a pixel': every_object(lambda entry: dict(bbox=[*entry['bbox'][:2], .5, 9])),
+    'all polygons of pairs': every_object(pairs),
     'an object marked ignore': first_object(ignore=1),
     'a crowd': first_object(iscrowd=1),
     'no iscrowd': first_object(iscrowd=None),
@@ -119,6 +141,7 @@ DAMAGES = {
     'a class of the config that is no category': edited(lambda content: content['categories'][3].update(name='other')),
     'categories in another order than the classes of the config': edited(
         lambda content: content['categories'].reverse()),
+    'an annotation id of 0, in the validation file': first_object(VAL, id=0),
     'polygons of two points': first_object(segmentation=[[5, 5, 20, 20]]),
     'polygons of two points, in the validation file': first_object(VAL, segmentation=[[5, 5, 20, 20]]),
     'a polygon that is not in a list': first_object(segmentation=[5, 5, 20, 5, 20, 20]),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from rich.console import Console
 from rich.progress import track
@@ -15,12 +16,15 @@ from rich.progress import track
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.datasets.anchors import find_anchors, measure
 from layeragg_mm.datasets.annotations import load_training_annotations
-from layeragg_mm.datasets.checks import check_data, check_image, check_objects, images_of, is_plain_coco, leaves, spread
+from layeragg_mm.datasets.checks import check_data, check_image, is_plain_coco
 from layeragg_mm.datasets.image_formats import traits_of
+from layeragg_mm.datasets.pipeline_checks import check_objects
+from layeragg_mm.datasets.sampling import images_of, leaves, spread
 from layeragg_mm.datasets.survey import survey
 from layeragg_mm.datasets.survey_tables import anchor_summary, anchor_table, class_table, ignored_table, survey_summary
-from layeragg_mm.engine.checks import check_evaluators
 from layeragg_mm.engine.config import add_reading_arguments, read_config
+from layeragg_mm.engine.evaluator_checks import check_evaluated, check_evaluators
+from layeragg_mm.engine.section_checks import check_loader
 from layeragg_mm.errors import InputError, check_output, run_tool
 from layeragg_mm.visualization import Scene, load_labelled, save_sheet
 
@@ -49,6 +53,8 @@ def print_survey(console: Console, mode: str, dataset: BaseDataset) -> dict:
     console.print(class_table(found))
     if found.ignored or found.images_left_out:
         console.print(ignored_table(found))
+    if found.beyond:
+        console.print(f'  {found.beyond} boxes reach beyond their image')
     return survey_summary(found)
 
 
@@ -102,9 +108,15 @@ def main() -> None:
         check_output(args.out, [], folder=True)
     cfg = read_config(args.config, args.data_root, args.cfg_options)
     console, report = Console(), {}
-    check_evaluators(cfg, 'val')
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    for name in ('train_dataloader', 'val_dataloader'):
+        if cfg.get(name):
+            check_loader(cfg[name], name)
+    true = check_evaluators(cfg, 'val')
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools tells its steps
         datasets = {mode: check_data(cfg, mode) for mode in ('train', 'val') if cfg.get(f'{mode}_dataloader')}
+    if 'val' in datasets:
+        check_evaluated(cfg, 'val', datasets['val'], true)
     check_objects(datasets['train'], cfg.train_dataloader.dataset)
     for mode, dataset in datasets.items():
         surveys = [print_survey(console, mode, leaf) for leaf in leaves(dataset) if is_plain_coco(type(leaf))]

@@ -1,23 +1,25 @@
 """Test a detector or segmentor: python tools/test.py CONFIG CHECKPOINT --data-root /data/coco --show-dir pictures"""
 import argparse
-from copy import deepcopy
 
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import DumpDetResults
 from mmdet.utils import setup_cache_size_limit_of_dynamo
-from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
 from layeragg_mm.engine import (
+    NameUnfitFilesHook,
     add_config_arguments,
+    check_config,
     check_testing,
     join_processes_without_gpu,
     load_config,
     naming_images,
+    naming_nodes,
 )
-from layeragg_mm.engine.segmentation import is_segmentation, paint_maps, use_map_tta, write_maps
+from layeragg_mm.engine.segmentation import is_segmentation, paint_maps, write_maps
+from layeragg_mm.engine.tta import use_tta
 from layeragg_mm.errors import InputError, run_tool
 
 
@@ -33,23 +35,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     parser.add_argument('--fuse', action='store_true', help='join norms and convolutions first, which is faster')
     return parser.parse_args()
-
-
-def use_tta(cfg: Config) -> None:
-    """Wrap the model for test-time augmentation; where the config says nothing of it, by flipping."""
-    if 'tta_model' not in cfg:
-        if 'segm' in cfg.test_evaluator.get('metric', ()):
-            raise InputError('--tta: MMDetection merges boxes only, and this config evaluates masks',
-                             'Evaluate boxes with --cfg-options test_evaluator.metric=bbox, or leave --tta out.')
-        cfg.tta_model = dict(
-            type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100))
-    if 'tta_pipeline' not in cfg:
-        *loading, packing = deepcopy(cfg.test_dataloader.dataset.pipeline)
-        packing.meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction')
-        flips = [dict(type='RandomFlip', prob=1.), dict(type='RandomFlip', prob=0.)]
-        cfg.tta_pipeline = [*loading, dict(type='TestTimeAug', transforms=[flips, [packing]])]
-    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
 
 
 def main() -> None:
@@ -68,15 +53,17 @@ def main() -> None:
             paint_maps(cfg, args.show, args.show_dir, args.wait_time)
         else:
             trigger_visualization_hook(cfg, args)
-    with plain_checkpoints(), naming_images(cfg):
+    check_config(cfg, 'test')
+    with plain_checkpoints(), naming_images(cfg), naming_nodes(cfg):
         check_testing(cfg)
         if args.tta:
-            (use_map_tta if segmentation else use_tta)(cfg)
+            use_tta(cfg)
         if args.fuse:
             cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='FuseHook')]
         join_processes_without_gpu(cfg)
         setup_cache_size_limit_of_dynamo()
         runner = Runner.from_cfg(cfg)
+        runner.register_hook(NameUnfitFilesHook())
         if args.out is not None and not segmentation:
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         runner.test()

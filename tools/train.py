@@ -10,11 +10,14 @@ from mmengine.runner import find_latest_checkpoint
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.checkpoints import plain_checkpoints, trust_checkpoints
 from layeragg_mm.engine import (
+    NameUnfitFilesHook,
     add_config_arguments,
+    check_config,
     check_training,
     join_processes_without_gpu,
     load_config,
     naming_images,
+    naming_nodes,
     protect_training,
     resume,
     scale_lr_automatically,
@@ -39,9 +42,12 @@ def parse_args() -> argparse.Namespace:
 
 def train(cfg: Config) -> None:
     setup_cache_size_limit_of_dynamo()
-    runner = RUNNERS.build(cfg)
+    with naming_nodes(cfg):
+        runner = RUNNERS.build(cfg)
+    runner.register_hook(NameUnfitFilesHook())
     try:
-        runner.train()
+        with naming_nodes(cfg):
+            runner.train()
     except KeyboardInterrupt:
         last = find_latest_checkpoint(runner.work_dir)
         print(f'\nInterrupted at iteration {runner.iter}; '
@@ -55,6 +61,7 @@ def main() -> None:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
+    check_config(cfg, 'train', 'val')
     if args.amp:
         use_amp(cfg)
     if args.auto_scale_lr:
@@ -62,10 +69,11 @@ def main() -> None:
     if args.resume is not None or cfg.get('resume'):
         resume(cfg, args.resume or cfg.get('load_from') or 'auto')
     protect_training(cfg)
-    with plain_checkpoints(), naming_images(cfg, skip=args.skip_bad_images):
-        check_training(cfg)
-        join_processes_without_gpu(cfg)
-        train(cfg)
+    with plain_checkpoints():
+        check_training(cfg, skip=args.skip_bad_images)
+        with naming_images(cfg, skip=args.skip_bad_images):
+            join_processes_without_gpu(cfg)
+            train(cfg)
 
 
 if __name__ == '__main__':

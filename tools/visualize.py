@@ -20,7 +20,8 @@ from torch import nn
 import layeragg_mm  # noqa: F401  (registers)
 from layeragg_mm.checkpoints import plain_checkpoints
 from layeragg_mm.configs import walk
-from layeragg_mm.datasets.checks import check_data, images_of, spread
+from layeragg_mm.datasets.checks import check_data
+from layeragg_mm.datasets.sampling import images_of, spread
 from layeragg_mm.engine.checks import check_model
 from layeragg_mm.engine.config import add_reading_arguments, read_config
 from layeragg_mm.errors import InputError, check_output, run_tool

@@ -6,10 +6,19 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from ..backbones.variants import PLAIN, VARIANTS
-from ..engine.config import build_model, read_config
+from ..engine.config import read_config
+from ..engine.model_checks import build_model
 from ..errors import InputError
 
-__all__ = ['at_depth', 'build_backbone', 'build_detector', 'is_detector']
+__all__ = ['CONVOLUTIONS', 'at_depth', 'build_backbone', 'build_detector', 'is_detector']
+
+# Its ResNet with one of our convolutions.
+CONVOLUTIONS = {
+    'doconv_r50': dict(type='mmdet.ResNet', depth=50, conv_cfg=dict(type='DOConv2d')),
+    'psconv_r50': dict(type='mmdet.ResNet', depth=50, dcn=dict(type='PSConv2d'), stage_with_dcn=(True,) * 4),
+    'weightnet_r50': dict(type='mmdet.ResNet', depth=50, conv_cfg=dict(type='WeightNetConv2d')),
+}
+
 
 def is_detector(name: str) -> bool:
     """Return whether ``name`` is a config rather than a backbone."""
@@ -17,12 +26,12 @@ def is_detector(name: str) -> bool:
 
 
 def build_backbone(name: str, *, depth: int | None = None, norm_eval: bool = True) -> nn.Module:
-    """Build a backbone of ``PLAIN`` or ``VARIANTS``, at another depth if one is given.
+    """Build a backbone of ``PLAIN``, :data:`CONVOLUTIONS` or ``VARIANTS``, at another depth if one is given.
 
     Raises:
         InputError: no backbone has this name, or it does not come in depths.
     """
-    rows = {**PLAIN, **VARIANTS}
+    rows = {**PLAIN, **CONVOLUTIONS, **VARIANTS}
     if name not in rows:
         raise InputError(f'no backbone is called {name}', f'Available: {", ".join(rows)}.')
     cfg = dict(rows[name], norm_eval=norm_eval)
@@ -48,7 +57,7 @@ def build_detector(path: str) -> nn.Module:
     if 'model' not in cfg:
         raise InputError(f'{path} has no model', 'Give the whole config of a detector.')
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    model = build_model(cfg.model, f'the model of {path}', 'Correct it in the config.')
+    model = build_model(cfg.model, f'{path}: model')
     if not isinstance(model, BaseDetector):
         raise InputError(f'{path} is a config of {type(model).__name__}, which is no detector',
                          'Give configs of MMDetection\'s detectors.')

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from .box_checks import check_meaning
 from .json_columns import Entries
 from .mask_checks import LARGEST_COORDINATE, check_true_masks
 
@@ -112,6 +113,8 @@ def load_training_annotations(path: Path | str, poly2mask: bool | None) -> dict:
     boxes = np.array(objects.column('bbox'), dtype=np.float64)
     objects.refuse((np.abs(boxes) > LARGEST_COORDINATE).any(1),
                    lambda i: f'bbox {boxes[i].tolist()} is far beyond any image')
+    sizes = image_sizes(content)
+    check_meaning(file, boxes, np.array([sizes[entry['image_id']][::-1] for entry in content['annotations']]))
     if poly2mask is not None:
         check_masks(content, file, poly2mask)
     return content
@@ -180,6 +183,8 @@ def why_ignored(entry: dict, image: dict, category_ids: Collection[int],
 def unusable(segmentation: list | dict, poly2mask: bool) -> str | None:
     """Return why MMDetection ignores an object with this mask, or None if it does not."""
     if type(segmentation) is list:
+        if len(segmentation) > 2 and all(type(point) is list and len(point) == 2 for point in segmentation):
+            return 'polygons of pairs, [x, y], [x, y], ..., where COCO has x, y, x, y, ... in one list'
         if all(type(polygon) is list and not is_drawable(polygon) for polygon in segmentation):
             return 'polygons with fewer than three points'
     elif not poly2mask:

@@ -1,8 +1,8 @@
 """Checks of a config's data: files, classes, images, and objects that come through the pipeline."""
 import copy
+import itertools
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from mmcv.transforms import LoadImageFromFile
@@ -10,41 +10,50 @@ from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
+from PIL import Image
 from rich.console import Console
 
 from ..configs import walk
 from ..errors import InputError
+from ..registered import find_registered
 from .annotations import load_training_annotations
+from .checked_pipeline import CheckedPipeline
 from .image_loading import load_by_name
-from .label_map_checks import check_label_maps
+from .label_map_checks import check_label_map, check_learnable, check_there, has_label_maps
+from .sampling import extremes, infos_of, leaves, spread
+from .survey import survey
 
-__all__ = ['check_data', 'check_image', 'check_objects', 'images_of', 'is_plain_coco', 'leaves', 'spread']
+__all__ = ['check_classes', 'check_data', 'check_image', 'check_paths', 'is_local', 'is_plain_coco', 'poly2mask_of']
 
 # Images whose existence is checked, and images that are read and looked through for an object to learn from.
 SAMPLED_FILES = 100
 SAMPLED_IMAGES = 32
+# Times that an image of an extreme form is put through its pipeline, which can be random.
+DRAWS = 8
+# Images whose sizes are read, where no annotation file tells them.
+SAMPLED_SIZES = 1000
 # Parts of a model whose num_classes is the number of classes.
 HEADS = {'bbox_head', 'mask_head', 'decode_head', 'auxiliary_head'}
 
 
-def check_data(cfg: Config, mode: str) -> BaseDataset:
+def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
     """Build the data set of ``mode`` (train, val, test), check it and return it.
 
     COCO annotation files are checked whole, unless the evaluator only formats results (``format_only``: of images
-    without annotations); images are sampled. Images that cannot be read are named.
+    without annotations); images are sampled. Images that cannot be read are named, or left out with ``skip``.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     name = f'{mode}_dataloader.dataset'
     annotated = not any(node.get('format_only') for _, node in walk(cfg.get(f'{mode}_evaluator')))
     dataset_cfg = copy.deepcopy(cfg[f'{mode}_dataloader'].dataset)
-    load_by_name(dataset_cfg)
+    load_by_name(dataset_cfg, **(dict(skipped=os.devnull) if skip else {}))
     categories = {}
     console = Console(stderr=True, quiet=os.environ.get('RANK', '0') != '0')  # of several processes
     for path, node in walk(dataset_cfg, name):
         check_paths(path, node)
         if 'ann_file' in node:
             node['serialize_data'] = False  # mmengine cannot serialise a data set from which everything is filtered
-            if annotated and reads_coco(node):
+            if annotated and reads_coco(node, path):
                 file = os.path.join(node.get('data_root') or '', node['ann_file'])
                 with console.status(f'checking {file}'):
                     content = load_training_annotations(file, poly2mask_of(node))
@@ -61,7 +70,9 @@ def check_data(cfg: Config, mode: str) -> BaseDataset:
         if leaf.ann_file in categories:
             check_classes(name, leaf, categories[leaf.ann_file])
         check_images(name, leaf)
-        check_label_maps(name, leaf, spread(len(leaf), SAMPLED_IMAGES))
+        if has_label_maps(leaf):
+            check_label_maps(name, leaf)
+        check_extremes(leaf)
     check_heads(cfg.model, name, dataset)
     return dataset
 
@@ -84,15 +95,9 @@ def is_local(path: str) -> bool:
     return '://' not in path
 
 
-def reads_coco(node: dict) -> bool:
+def reads_coco(node: dict, path: str) -> bool:
     """Tell whether a data set's dict names a local file that is read as MMDetection's CocoDataset reads it."""
-    reader = node['type']
-    if isinstance(reader, str):
-        with DATASETS.switch_scope_and_registry(None) as registry:
-            reader = registry.get(reader)
-    if reader is None:
-        raise InputError(f'no data set class is called {node["type"]}', 'Correct the type, or add the module that '
-                         'registers it to custom_imports.')
+    reader = find_registered(DATASETS, node, path)
     return (is_plain_coco(reader) and bool(node['ann_file'])
             and is_local(node['ann_file']) and is_local(node.get('data_root') or ''))
 
@@ -111,41 +116,22 @@ def poly2mask_of(node: dict) -> bool | None:
     return None
 
 
-def leaves(dataset) -> Iterator[BaseDataset]:
-    """Yield the data sets inside wrappers (RepeatDataset, ConcatDataset, ...)."""
-    for inner in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
-        if inner is None:
-            yield dataset
-        else:
-            yield from leaves(inner)
-
-
-def images_of(dataset) -> list[tuple[BaseDataset, int]]:
-    """Return each image of ``dataset`` as the data set inside its wrappers and the index there; none comes twice."""
-    return [(leaf, index) for leaf in leaves(dataset) for index in range(len(leaf))]
-
-
-def spread(length: int, most: int) -> list[int]:
-    """Return up to ``most`` indices, spread evenly over ``length``."""
-    count = min(length, most)
-    return [i * length // count for i in range(count)]
-
-
-def check_classes(name: str, dataset: BaseDataset, categories: list[str]) -> None:
-    """The classes of a COCO data set must be categories of its annotation file, and in their order."""
+def check_classes(name: str, dataset: BaseDataset, categories: list[str], file: str | None = None) -> None:
+    """The classes of a COCO data set must be categories of its annotation file (or ``file``), and in their order."""
+    file = file or dataset.ann_file
     classes = list(dataset.metainfo['classes'])
     lacking = [name for name in classes if name not in categories]
     if lacking:
         raise InputError(
-            f'{name}: the config\'s classes do not fit {dataset.ann_file}: it has no category {some(lacking)}; '
+            f'{name}: the config\'s classes do not fit {file}: it has no category {some(lacking)}; '
             f'its categories are {some(categories)}',
             'Set metainfo=dict(classes=(...)) of the data set to names of the file, and num_classes of the heads to '
             'their number.')
     ordered = [category for category in categories if category in classes]
     if classes != ordered:
         raise InputError(
-            f'{name}: the config lists the classes in another order than {dataset.ann_file}, whose order MMDetection '
-            f'goes by: predictions would have each other\'s names; the file\'s order is {some(ordered)}',
+            f'{name}: the config lists the classes in another order than {file}, whose order MMDetection goes '
+            f'by: predictions would have each other\'s names; the file\'s order is {some(ordered)}',
             'List metainfo=dict(classes=(...)) in the order of the file.')
 
 
@@ -156,8 +142,7 @@ def some(names: list[str], most: int = 5) -> str:
 def check_images(name: str, dataset: BaseDataset) -> None:
     """A sample of the images must be there, and a smaller one is read."""
     if len(dataset) == 0:
-        raise InputError(f'{name}: no image is left of {dataset.ann_file}: it has none, or filter_cfg removes them all',
-                         'Check that the annotation file has images with objects of the config\'s classes.')
+        raise no_image(name, dataset)
     for index in spread(len(dataset), SAMPLED_FILES):
         path = dataset.get_data_info(index).get('img_path')
         if path and is_local(path) and not os.path.isfile(path):
@@ -165,6 +150,42 @@ def check_images(name: str, dataset: BaseDataset) -> None:
                              'Check data_prefix of the data set, or point the config at the data with --data-root DIR.')
     for index in spread(len(dataset), SAMPLED_IMAGES):
         check_image(dataset, index)
+
+
+def no_image(name: str, dataset: BaseDataset) -> InputError:
+    """Return what is said of a data set without images."""
+    why = 'it has none, or filter_cfg removes them all'
+    if is_plain_coco(type(dataset)) and dataset.filter_cfg:
+        found = survey(load_training_annotations(dataset.ann_file, None), dataset.metainfo['classes'], None,
+                       dataset.filter_cfg)
+        why = '; '.join(f'{count} are left out: {reason}' for reason, count in found.images_left_out.items()) or why
+    return InputError(f'{name}: no image is left of {dataset.ann_file}: {why}',
+                      'Check that the annotation file has images with objects of the config\'s classes.')
+
+
+def check_extremes(dataset: BaseDataset) -> None:
+    """Raise a :class:`~layeragg_mm.errors.DataError` if the pipeline cannot take the lowest or narrowest images.
+
+    A transform that keeps an image's form can leave no row of it. Sizes are those that the annotation file tells; where
+    there is none, those of a sample of the images.
+    """
+    infos = infos_of(dataset)
+    indices = range(len(infos))
+    if not all('height' in info and 'width' in info for info in infos):
+        indices = spread(len(infos), SAMPLED_SIZES)
+        infos = [stored_size(infos[index]) for index in indices]
+    load = CheckedPipeline(dataset)
+    for position in extremes([(info['width'], info['height']) for info in infos]):
+        for _ in range(DRAWS):
+            load(dataset.get_data_info(indices[position]))
+
+
+def stored_size(info: dict) -> dict[str, int]:
+    try:
+        with Image.open(info['img_path']) as image:
+            return dict(width=image.width, height=image.height)
+    except (OSError, KeyError, Image.DecompressionBombError):  # no local file, or one that reading tells of
+        return dict(width=1000, height=1000)
 
 
 def check_image(dataset: BaseDataset, index: int) -> None:
@@ -183,6 +204,15 @@ def check_image(dataset: BaseDataset, index: int) -> None:
             'Annotate the image as it is read, or give the image that was annotated.')
 
 
+def check_label_maps(name: str, dataset: BaseDataset) -> None:
+    """All label maps must be there, a sample must fit, and there must be something to tell apart."""
+    check_there(name, dataset)
+    sample = spread(len(dataset), SAMPLED_IMAGES)
+    found = [check_label_map(dataset, index) for index in sample]
+    others = (check_label_map(dataset, index) for index in sorted(set(range(len(dataset))) - set(sample)))
+    check_learnable(name, dataset, itertools.chain(found, others))
+
+
 def check_heads(model: dict, name: str, dataset) -> None:
     classes = dataset.metainfo.get('classes')
     for path, node in walk(model, 'model'):
@@ -192,23 +222,3 @@ def check_heads(model: dict, name: str, dataset) -> None:
         if node['num_classes'] != len(classes):
             raise InputError(f'{path}.num_classes={node["num_classes"]}, but {name} has {len(classes)} classes: '
                              f'{some(list(classes))}', 'Make num_classes of every head the number of classes.')
-
-
-def check_objects(dataset, dataset_cfg: dict) -> None:
-    """Some object must come through the training pipeline; silence is how RLE masks under poly2mask=False look."""
-    ignored = 0
-    for index in spread(len(dataset), SAMPLED_IMAGES):
-        try:
-            sample = dataset[index]['data_samples']
-        except KeyError as error:
-            raise InputError(f'the training pipeline needs {error} of each object, and image {index} has objects '
-                             'without', 'Give the annotations what the pipeline loads (masks: "segmentation"), or '
-                             'change the pipeline (with_mask=False).') from error
-        if 'gt_instances' not in sample or len(sample.gt_instances):  # semantic segmentation has none
-            return
-        ignored += len(sample.ignored_instances)
-    remedy = 'Look at filter_cfg and the pipeline of train_dataloader.dataset: what drops or ignores the objects?'
-    if any(node.get('poly2mask') is False for _, node in walk(dataset_cfg)):
-        remedy = 'Remove poly2mask=False from LoadAnnotations: it ignores every object whose mask is RLE.'
-    raise InputError(f'train_dataloader.dataset: nothing to learn from: in {min(len(dataset), SAMPLED_IMAGES)} images '
-                     f'looked at, no object comes through the pipeline ({ignored} are ignored)', remedy)

@@ -1,67 +1,71 @@
 """Checks of the label maps of MMSegmentation's data sets."""
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
-from mmengine.dataset import BaseDataset, Compose
+from mmengine.dataset import BaseDataset
 
 from ..errors import InputError
-from .image_loading import UNREADABLE
+from .checked_pipeline import CheckedPipeline
+from .label_values import listed
+from .sampling import infos_of
 
-__all__ = ['check_label_maps']
+__all__ = ['check_label_map', 'check_learnable', 'check_there', 'has_label_maps']
 
 
-def check_label_maps(name: str, dataset: BaseDataset, indices: Sequence[int]) -> None:
-    """Raise an :class:`InputError` unless every image has its label map, and those of ``indices`` fit.
+def has_label_maps(dataset: BaseDataset) -> bool:
+    """Tell whether a data set without wrappers is one of MMSegmentation's whose pipeline loads label maps."""
+    return len(dataset) > 0 and 'seg_fields' in dataset.get_data_info(0) and any(
+        isinstance(transform, LoadAnnotations) for transform in dataset.pipeline.transforms)
+
+
+def check_there(name: str, dataset: BaseDataset) -> None:
+    """Raise an :class:`InputError` unless every image of ``dataset``, called ``name``, has its label map."""
+    for info in infos_of(dataset):
+        if '://' not in info['seg_map_path'] and not os.path.isfile(info['seg_map_path']):
+            raise InputError(f'{name}: {info["img_path"]} has no label map: {info["seg_map_path"]} is not there',
+                             'Check data_prefix and seg_map_suffix of the data set.')
+
+
+def check_label_map(dataset: BaseDataset, index: int) -> Counter:
+    """Raise a :class:`DataError` unless a label map fits, and return the number of pixels of each label in it.
 
     A map fits if it can be read, has its image's size and holds class indices and ``ignore_index`` only, as the
-    loading transform of the pipeline leaves it; and not all may be ignored throughout. Data sets of other libraries
-    than MMSegmentation pass.
+    loading transform of the pipeline leaves it.
+    """
+    load = CheckedPipeline(dataset)
+    load.transforms = [transform for transform in load.transforms
+                       if isinstance(transform, (LoadImageFromFile, LoadAnnotations))]
+    loaded = load(dataset.get_data_info(index))
+    if loaded is None:  # an image that is to be skipped
+        return Counter()
+    return Counter(dict(zip(*(each.tolist() for each in np.unique(loaded['gt_seg_map'], return_counts=True)))))
+
+
+def check_learnable(name: str, dataset: BaseDataset, found: Iterable[Counter]) -> None:
+    """Raise an :class:`InputError` unless two classes occur in the label maps of ``dataset``, or its only one.
 
     Args:
         name: of the data set in messages.
         dataset: a data set without wrappers.
-        indices: the images that are read.
+        found: the labels of all its maps, which are read as far as is needed.
     """
-    loading = [transform for transform in dataset.pipeline.transforms
-               if isinstance(transform, (LoadImageFromFile, LoadAnnotations))]
-    if 'seg_fields' not in dataset.get_data_info(0) or not any(
-            isinstance(transform, LoadAnnotations) for transform in loading):
+    classes, ignored = dataset.metainfo['classes'], getattr(dataset, 'ignore_index', 255)
+    seen, count = set(), 0
+    for labels in found:
+        seen |= set(labels)
+        count += 1
+        if len(seen - {ignored}) >= min(2, len(classes)):
+            return
+    remedy = f'Give maps with class indices, 0 to {len(classes) - 1}; {ignored} is ignored.'
+    if seen == {ignored}:
+        raise InputError(f'{name}: nothing to learn from: every pixel is ignored in all {count} label maps', remedy)
+    if not seen:  # no image could be read
         return
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
-        if '://' not in info['seg_map_path'] and not os.path.isfile(info['seg_map_path']):
-            raise InputError(f'{name}: {info["img_path"]} has no label map: {info["seg_map_path"]} is not there',
-                             'Check data_prefix and seg_map_suffix of the data set.')
-    load = Compose(loading)
-    labels = [_check_label_map(name, load, dataset, index) for index in indices]
-    if all((found == dataset.ignore_index).all() for found in labels):
-        raise InputError(f'{name}: nothing to learn from: every pixel is ignored in {len(labels)} label maps looked at',
-                         f'Give maps with class indices; {dataset.ignore_index} is ignored.')
-
-
-def _check_label_map(name: str, load: Compose, dataset: BaseDataset, index: int) -> np.ndarray:
-    """Check one label map and return the labels that it has."""
-    info = dataset.get_data_info(index)
-    file = info['seg_map_path']
-    try:
-        loaded = load(info)
-    except UNREADABLE as error:
-        if isinstance(error, InputError):  # names the image
-            raise
-        raise InputError(f'{name}: unreadable label map {file}: {error}', 'Replace the file.') from error
-    height, width = loaded['img'].shape[:2]
-    if loaded['gt_seg_map'].shape != (height, width):
-        size = ' x '.join(map(str, loaded['gt_seg_map'].shape[::-1]))
-        raise InputError(f'{name}: {file} is {size} pixels, but its image is {width} x {height}',
-                         'Give each image a label map of its own size, with one channel.')
-    labels = np.unique(loaded['gt_seg_map'])
-    classes = len(dataset.metainfo['classes'])
-    outside = labels[(labels >= classes) & (labels != dataset.ignore_index)]
-    if len(outside):
-        raise InputError(
-            f'{name}: {file} has labels {", ".join(map(str, outside[:5]))}, outside of the {classes} classes '
-            f'(0 to {classes - 1}); {dataset.ignore_index} is ignored',
-            'Correct the map or the classes; if 0 stands for no class, set reduce_zero_label=True of the data set.')
-    return labels
+    only, = seen - {ignored}
+    lacking = [each for each in classes if each != classes[only]]
+    beside = f' beside {ignored}, which is ignored' if ignored in seen else ''
+    raise InputError(f'{name}: nothing to tell apart: in all {count} label maps there is only {only} ({classes[only]})'
+                     f'{beside}; none has {listed(lacking)}', remedy)

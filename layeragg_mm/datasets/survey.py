@@ -3,7 +3,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from .annotations import why_ignored
+from .box_checks import beyond_image
 
 __all__ = ['SIZES', 'ClassCount', 'Survey', 'size_of', 'survey']
 
@@ -34,16 +37,24 @@ class Survey:
         images_left_out: number by reason.
         classes: counts by name, in the config's order; of objects in images that are used.
         ignored: annotation ids by the reason for which MMDetection ignores them.
+        beyond: number of boxes that reach beyond their image.
     """
 
     images: int
     images_left_out: Counter
     classes: dict[str, ClassCount]
     ignored: dict[str, list[int]]
+    beyond: int
 
     @property
     def objects(self) -> int:
         return sum(count.objects for count in self.classes.values())
+
+    def reasons(self) -> str:
+        """Return why images and objects are left out, the most frequent reason first, as text."""
+        counted = Counter({why: len(ids) for why, ids in self.ignored.items()})
+        return '; '.join([f'{number} objects: {why}' for why, number in counted.most_common()]
+                         + [f'{number} images: {why}' for why, number in self.images_left_out.most_common()])
 
 
 def survey(content: dict, classes: Sequence[str], poly2mask: bool | None, filter_cfg: dict | None) -> Survey:
@@ -86,5 +97,8 @@ def survey(content: dict, classes: Sequence[str], poly2mask: bool | None, filter
             counts[name].sizes[size_of(entry['area'])] += 1
         for name in here:
             counts[name].images += 1
-    return Survey(used, left_out, counts, dict(ignored))
+    sizes = {image['id']: (image['width'], image['height']) for image in content['images']}
+    beyond = beyond_image(*(np.array(column, np.float64) for column in zip(*(
+        (entry['bbox'], sizes[entry['image_id']]) for entry in content['annotations']))))
+    return Survey(used, left_out, counts, dict(ignored), int(beyond.sum()))
 

@@ -41,7 +41,8 @@ def survey_summary(survey: Survey) -> dict:
         images_left_out=dict(survey.images_left_out),
         classes={name: dict(images=count.images, objects=count.objects, **{size: count.sizes[size] for size in SIZES})
                  for name, count in survey.classes.items()},
-        ignored=survey.ignored)
+        ignored=survey.ignored,
+        beyond_image=survey.beyond)
 
 
 def anchor_summary(fit: AnchorFit, areas: np.ndarray, overlaps: np.ndarray) -> dict:

@@ -4,12 +4,20 @@ Importing it registers what a training's config names, and lets torch load the t
 ``custom_imports = dict(imports=['layeragg_mm.engine'], allow_failed_imports=False)``.
 """
 from ..checkpoints.training_state import allow_training_state
+from .build_errors import naming_nodes
 from .checkpointing import ResumableCheckpointHook, find_checkpoint, resume
-from .checks import check_testing, check_training
+from .checks import check_config, check_testing, check_training
 from .config import add_config_arguments, load_config, set_data_root
 from .distributed import any_process, join_processes_without_gpu
 from .fsdp import ResumableFSDPStrategy
-from .hooks import FuseHook, InvalidLossError, ProgressBarHook, StopOnInvalidLossHook
+from .hooks import (
+    DynamicGroupHook,
+    FuseHook,
+    InvalidLossError,
+    NameUnfitFilesHook,
+    ProgressBarHook,
+    StopOnInvalidLossHook,
+)
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .mixed_precision import BFloat16OptimWrapper, use_amp
 from .naming_images import naming_images
@@ -18,8 +26,9 @@ from .training import protect_training, scale_lr_automatically
 allow_training_state()
 
 __all__ = [
-    'BFloat16OptimWrapper', 'FuseHook', 'InvalidLossError', 'ProgressBarHook', 'ResumableCheckpointHook',
-    'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop', 'StopOnInvalidLossHook', 'add_config_arguments',
-    'any_process', 'check_testing', 'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config',
-    'naming_images', 'protect_training', 'resume', 'scale_lr_automatically', 'set_data_root', 'use_amp'
+    'BFloat16OptimWrapper', 'DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook', 'ProgressBarHook',
+    'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop',
+    'StopOnInvalidLossHook', 'add_config_arguments', 'any_process', 'check_config', 'check_testing', 'check_training',
+    'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'naming_images', 'naming_nodes', 'protect_training',
+    'resume', 'scale_lr_automatically', 'set_data_root', 'use_amp'
 ]

@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 from ..checkpoints import DamagedCheckpointError, read_checkpoint
 from ..errors import InputError, RunError
+from ..registered import did_you_mean, some
 from .distributed import any_process
 from .random_state import random_state, set_random_state
 
@@ -126,6 +127,13 @@ class ResumableCheckpointHook(CheckpointHook):
             checkpoint['random_states'] = self._saved_states
 
     # Writing
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        for score in self.save_best or ():
+            if score != 'auto' and score not in metrics:
+                raise RunError(f'save_best: the validation gives no {score!r}{did_you_mean(score, metrics)}',
+                               f'It gives {some(metrics)}: change save_best, and go on with --resume.')
+        super()._save_best_checkpoint(runner, metrics)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         self._saved_states = all_gather_object(self._state_before_val or random_state())

@@ -7,37 +7,65 @@ from mmengine.registry import init_default_scope
 from ..checkpoints.loading import check_fit
 from ..checkpoints.reading import read_checkpoint
 from ..configs import walk
-from ..datasets.annotations import check_true_masks_of, load_annotations
-from ..datasets.checks import check_data, check_objects, is_local
+from ..datasets.checks import check_data, is_local
+from ..datasets.pipeline_checks import check_objects
 from ..errors import InputError
+from .evaluator_checks import check_evaluated, check_evaluators, check_monitors
 from .fsdp import check_fsdp
+from .model_checks import build_model, check_flow, check_optimization
+from .section_checks import check_sections
 
-__all__ = ['check_checkpoint', 'check_model', 'check_testing', 'check_training']
+__all__ = ['check_checkpoint', 'check_config', 'check_model', 'check_testing', 'check_training']
+
+CONFIG_SUFFIXES = '.py', '.json', '.yaml', '.yml'
 
 
-def check_training(cfg: Config) -> None:
+def check_config(cfg: Config, *modes: str) -> None:
+    """Raise an :class:`InputError` unless what ``cfg`` names for ``modes`` can be built; no data are read for that.
+
+    The error tells where in the config it is, what is meant, and what is allowed.
+
+    Args:
+        cfg: as the user gave it.
+        modes: train, val, test.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    check_sections(cfg, *modes)
+    model = build_model(cfg.model)
+    if 'train' in modes:
+        check_optimization(cfg, model)
+    check_monitors(cfg)
+    check_flow(cfg, model, *dict.fromkeys('loss' if mode == 'train' else 'predict' for mode in modes))
+
+
+def check_training(cfg: Config, skip: bool = False) -> None:
     """Raise an :class:`InputError` unless training ``cfg`` has its files, fitting classes and objects to learn from.
 
     Checked are, for training and validation data, annotation files, image folders and a sample of the images, and the
     classes of config, annotation file and heads; for training data, that objects reach the model through the pipeline;
     and the checkpoints from which the run starts. FSDP is not asked for what it cannot do.
+
+    Args:
+        cfg: of the run.
+        skip: training images that cannot be read are left out.
     """
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_fsdp(cfg)
     if cfg.get('load_from'):
         check_checkpoint(cfg.load_from, 'load_from')
     check_pretrained(cfg.model)
-    check_evaluators(cfg, 'val')
-    dataset = check_data(cfg, 'train')
+    true = check_evaluators(cfg, 'val')
+    dataset = check_data(cfg, 'train', skip)
     check_objects(dataset, cfg.train_dataloader.dataset)
     if cfg.get('val_dataloader'):
-        check_data(cfg, 'val')
+        check_evaluated(cfg, 'val', check_data(cfg, 'val'), true)
 
 
 def check_testing(cfg: Config) -> None:
     """Raise an :class:`InputError` unless testing ``cfg`` has its files, fitting classes and its checkpoint."""
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_checkpoint(cfg.load_from, 'CHECKPOINT')
-    check_evaluators(cfg, 'test')
-    check_data(cfg, 'test')
+    check_evaluated(cfg, 'test', check_data(cfg, 'test'), check_evaluators(cfg, 'test'))
     check_fit(cfg.model, cfg.load_from)
 
 
@@ -66,6 +94,9 @@ def check_checkpoint(path: str, name: str) -> None:
                 '--cfg-options model.backbone.init_cfg=None.') from error
     if is_local(path) and not Path(path).is_file():
         raise InputError(f'{name}: checkpoint file not found: {path}', 'Check the path.')
+    if Path(path).suffix in CONFIG_SUFFIXES:
+        raise InputError(f'{name}: {path} is a config or data, and a checkpoint should stand there',
+                         'The config comes first: CONFIG CHECKPOINT.')
     if is_local(path):
         read_checkpoint(path, mmap=True)
 
@@ -74,18 +105,3 @@ def check_pretrained(model: dict) -> None:
     for path, node in walk(model, 'model'):
         if node.get('type') == 'Pretrained':
             check_checkpoint(node['checkpoint'], f'{path}.checkpoint')
-
-
-def check_evaluators(cfg: Config, mode: str) -> None:
-    """Check the files that evaluators name; COCO's as a whole, since an evaluation fails after an epoch's work."""
-    for path, node in walk(cfg.get(f'{mode}_evaluator'), f'{mode}_evaluator'):
-        ann_file = node.get('ann_file')
-        if not ann_file or not is_local(ann_file):
-            continue
-        if not Path(ann_file).is_file():
-            raise InputError(f'{path}.ann_file: annotation file not found: {ann_file}',
-                             'Check the path, or point the config at the data with --data-root DIR.')
-        if str(node.get('type')).split('.')[-1] == 'CocoMetric' and not node.get('format_only'):
-            annotations = load_annotations(ann_file)
-            if 'segm' in node.get('metric', ()):
-                check_true_masks_of(annotations, ann_file)

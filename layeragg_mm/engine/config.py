@@ -3,16 +3,18 @@ import argparse
 import os
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-from mmengine.registry import MODELS
-from torch import nn
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from ..configs import walk
 from ..errors import InputError
+from .distributed import check_launcher
+from .options import OptionsAction
+from .overrides import override
 
 __all__ = [
-    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'build_model', 'load_config',
-    'read_config', 'set_data_root'
+    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'load_config', 'read_config',
+    'set_data_root'
 ]
 
 
@@ -36,7 +38,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 def add_override_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what changes a config."""
     parser.add_argument('--data-root', help='folder of the data, in place of the data_root that the config names')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, metavar='KEY=VALUE',
                         help='override settings of the config, e.g. train_dataloader.batch_size=4')
 
 
@@ -52,6 +54,8 @@ def load_config(args: argparse.Namespace, *needed: str) -> Config:
     missing = [key for key in needed if cfg.get(key) is None]
     if missing:
         raise InputError(f'{args.config} has no {", no ".join(missing)}', 'Give a whole config.')
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    check_launcher(args.launcher)
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
     return cfg
@@ -68,6 +72,9 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
     Raises:
         InputError: the file is missing or no valid config, or an override does not fit it.
     """
+    if is_checkpoint(path):
+        raise InputError(f'{path} is a checkpoint, and a config should stand there',
+                         'The config comes first: CONFIG CHECKPOINT.')
     try:
         cfg = Config.fromstring(f'_base_ = {path!r}', '.py') if '::' in path else Config.fromfile(path)
     except FileNotFoundError as error:
@@ -77,23 +84,23 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
         first_line, _, _ = str(error).partition('\n')
         raise InputError(f'{path} is no valid config: {type(error).__name__}: {first_line}',
                          'Mend the config file.') from error
+    for _, node in walk(cfg._cfg_dict):
+        node.pop('_delete_', None)  # mmengine leaves it where there was nothing to delete
     if cfg_options is not None:
-        try:
-            cfg.merge_from_dict(cfg_options)
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
-            raise InputError(f'--cfg-options does not fit {path}: {error}',
-                             'Name keys that the config has, and values of their type.') from error
+        override(cfg, cfg_options)
     if data_root is not None:
         set_data_root(cfg, data_root)
     return cfg
 
 
-def build_model(model: dict, name: str, remedy: str) -> nn.Module:
-    """Return the model of a config; an :class:`InputError` tells that it, called ``name``, cannot be built."""
+def is_checkpoint(path: str) -> bool:
+    """Tell whether a file is what torch saves: a zip archive or a pickle."""
     try:
-        return MODELS.build(model)
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise InputError(f'{name} cannot be built: {error}', remedy) from error
+        with open(path, 'rb') as file:
+            start = file.read(2)
+    except OSError:
+        return False
+    return start == b'PK' or start[:1] == b'\x80'
 
 
 def set_data_root(cfg: Config, data_root: str) -> None:

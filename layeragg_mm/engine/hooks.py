@@ -11,11 +11,14 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner, find_latest_checkpoint
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..datasets.checked_pipeline import name_unfit_files
 from ..errors import RunError
 from ..fusion import fuse
+from ..layers import DGConv2d
 from .distributed import any_process
 
-__all__ = ['FuseHook', 'InvalidLossError', 'ProgressBarHook', 'StopOnInvalidLossHook']
+__all__ = ['DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook', 'ProgressBarHook',
+           'StopOnInvalidLossHook']
 
 
 class InvalidLossError(RunError):
@@ -48,6 +51,20 @@ class StopOnInvalidLossHook(Hook):
         raise InvalidLossError(
             f'the loss is not finite at iteration {runner.iter + 1}: {"; ".join(found)}; last good checkpoint: {last}',
             'Lower the learning rate or look at these images, then go on with --resume.')
+
+
+@HOOKS.register_module()
+class NameUnfitFilesHook(Hook):
+    """Lets the data sets of a run name the files that their pipelines cannot take (``CheckedPipeline``)."""
+
+    def before_train(self, runner: Runner) -> None:
+        name_unfit_files(runner.train_dataloader.dataset)
+
+    def before_val(self, runner: Runner) -> None:
+        name_unfit_files(runner.val_dataloader.dataset)
+
+    def before_test(self, runner: Runner) -> None:
+        name_unfit_files(runner.test_dataloader.dataset)
 
 
 @HOOKS.register_module()
@@ -97,3 +114,28 @@ class FuseHook(Hook):
             runner.model.module = fuse(runner.model.module)
         else:
             runner.model = fuse(runner.model)
+
+
+@HOOKS.register_module()
+class DynamicGroupHook(Hook):
+    """Tells the dynamic group convolutions (DGC) of a model how far its training is, and adds their lasso term.
+
+    The term's gradient joins that of the loss in the layers, so that no detector knows of it; as the loss is, it is
+    scaled for mixed precision and divided where gradients are accumulated.
+
+    Args:
+        lasso_weight: weight of the sum of all layers' lasso terms in the loss; published is 1e-5.
+    """
+
+    def __init__(self, lasso_weight: float = 1e-5) -> None:
+        self.lasso_weight = lasso_weight
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        wrapper = runner.optim_wrapper
+        weight = self.lasso_weight * wrapper.scale_loss(torch.ones(())).item()
+        if hasattr(wrapper, 'loss_scaler'):
+            weight *= wrapper.loss_scaler.get_scale()
+        for module in runner.model.modules():
+            if isinstance(module, DGConv2d):
+                module.set_progress(runner.iter / runner.max_iters)
+                module.lasso_weight = weight

@@ -1,11 +1,14 @@
 """The flags of tools/test.py for configs of MMSegmentation, whose predictions are label maps."""
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
+from mmengine.registry import METRICS
 
 from ..errors import InputError
+from ..registered import find_registered, own_arguments
+from .evaluator_checks import metric_nodes
 
-__all__ = ['is_segmentation', 'paint_maps', 'use_map_tta', 'write_maps']
+__all__ = ['is_segmentation', 'paint_maps', 'write_maps']
 
 
 def is_segmentation(cfg: Config) -> bool:
@@ -29,18 +32,6 @@ def write_maps(cfg: Config, out: str) -> None:
     """
     if Path(out).suffix or Path(out).is_file():
         raise InputError(f'--out {out} is no folder', 'Name a folder: of a segmentor it takes a PNG for each image.')
-    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-    for evaluator in evaluators:
-        evaluator.output_dir = out
-
-
-def use_map_tta(cfg: Config) -> None:
-    """Wrap the model for the config's test-time augmentation.
-
-    Raises:
-        InputError: it has none.
-    """
-    if not cfg.get('tta_model') or not cfg.get('tta_pipeline'):
-        raise InputError('--tta: the config has no tta_model and tta_pipeline', 'Add both, or leave --tta out.')
-    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    for path, metric in metric_nodes(cfg, 'test'):
+        if 'output_dir' in own_arguments(find_registered(METRICS, metric, path)):
+            metric.output_dir = out

@@ -10,7 +10,9 @@ from mmengine.registry import init_default_scope
 
 from ..datasets import make_digit_scenes
 from ..engine import check_training, set_data_root
-from ..engine.config import build_model, read_config
+from ..engine.config import read_config
+from ..engine.model_checks import build_model
+from ..engine.overrides import override
 from ..errors import InputError
 from .schema import Arm, Study
 
@@ -110,11 +112,7 @@ class Plan:
             cfg = read_config(arm.config)
             for where, options in (('cfg_options', self.study.cfg_options),
                                    (f'{arm.name}.cfg_options', arm.cfg_options)):
-                try:
-                    cfg.merge_from_dict(copy.deepcopy(options))
-                except (KeyError, TypeError, ValueError, AssertionError) as error:
-                    raise InputError(f'{self.study.path}: {where} does not fit {arm.config}: {error}',
-                                     'Name keys that the config has, and values of their type.') from error
+                override(cfg, options, f'{self.study.path}: {where}')
             self._configs[arm.name] = cfg
         return copy.deepcopy(self._configs[arm.name])
 
@@ -183,8 +181,7 @@ class Plan:
                              'Give a config of a detector that is evaluated as on COCO.')
 
     def _check_model(self, arm: Arm) -> None:
-        build_model(self.arm_config(arm).model, f'{self.study.path}: the model of {arm.name}',
-                    'Correct its cfg_options.')
+        build_model(self.arm_config(arm).model, f'{self.study.path}: the model of {arm.name}')
 
     def start(self, cell: Cell) -> None:
         """Make the cell's folder, with its config."""

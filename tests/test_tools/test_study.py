@@ -200,9 +200,9 @@ def test_arms_get_the_same_images_in_the_same_order(finished, tmp_path):
     (('title: Ours', 'title: Ours\n    cfg_options: {train_dataloader.batch_size: 4}'), ['--work-dir', 'new'],
      'ours has another train_dataloader than plain'),
     (('title: Ours', 'title: Ours\n    cfg_options: {model.backbone.varient: base}'), ['--work-dir', 'new'],
-     'the model of ours cannot be built'),
+     "the model of ours.backbone: MRLAResNet has no argument 'varient'; did you mean 'variant'?"),
     (('title: Ours', 'title: Ours\n    cfg_options: {param_scheduler.7.end: 4}'), ['--work-dir', 'new'],
-     'ours.cfg_options does not fit'),
+     "ours.cfg_options param_scheduler.7.end: param_scheduler is a list of 2, and has no '7'"),
     (('digit_scenes: {', 'seeds_: {'), [], 'seeds_ is not known'),
 ])
 def test_refuses(finished, tmp_path, capsys, monkeypatch, change, arguments, said):

@@ -91,7 +91,7 @@ def test_refuses_missing_files(run, capsys, tmp_path, monkeypatch, arguments, sa
     ('model.roi_head.bbox_head.num_classes=80', 'model.roi_head.bbox_head.num_classes=80, but'),
     ('train_dataloader.dataset.filter_cfg.min_size=1000', 'no image is left'),
     ('train_dataloader.dataset.pipeline.1.poly2mask=False', 'Remove poly2mask=False'),
-    ('train_dataloader.dataset.pipeline.9.type=Resize', '--cfg-options does not fit'),
+    ('train_dataloader.dataset.pipeline.9.type=Resize', "pipeline is a list of 4, and has no '9'"),
 ])
 def test_refuses_unfit_configs(run, capsys, digits, tmp_path, option, said):
     message = refused(run, capsys, 'train', DIGITS_CONFIG, '--data-root', digits, '--work-dir', tmp_path / 'run',
