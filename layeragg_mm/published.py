@@ -20,6 +20,12 @@ METRICS = {'box AP': 'bbox_mAP', 'box AP50': 'bbox_mAP_50', 'box AP75': 'bbox_mA
 #: A measured AP reproduces the published one if it differs by no more than this many per cent.
 TOLERANCE = 0.1
 
+#: What the AP of a checkpoint of MMDetection 0.6 or 1 needs, and what of it today's MMDetection does otherwise.
+LEGACY = ('the config has the legacy anchors (corners rounded, one pixel less), box coding, suppression and RoIAlign '
+          'of that version, and the file is read as it is (background first). Small differences are left: today\'s '
+          'best candidates are pairs of a box and a class, boxes lie half a pixel to the left, their level in the '
+          'pyramid goes by a size of one pixel less, and masks are not resized to whole pixels.')
+
 
 @dataclass(frozen=True)
 class PublishedDetector:
@@ -36,6 +42,7 @@ class PublishedDetector:
         released: name, without extension, under which the detector's checkpoint was released.
         starts_from: name of the ImageNet checkpoint that training starts from.
         weights: address of the detector's checkpoint itself.
+        written_by: the version of MMDetection that wrote the checkpoint, where its boxes differ from today's.
     """
 
     name: str
@@ -48,6 +55,7 @@ class PublishedDetector:
     released: str | None
     starts_from: str | None
     weights: str | None
+    written_by: str | None
 
 
 def published_detectors() -> dict[str, PublishedDetector]:
@@ -68,7 +76,8 @@ def published_detectors() -> dict[str, PublishedDetector]:
                 baseline=metadata.get('Compared With'),
                 released=Path(weights).stem if weights else metadata.get('Released'),
                 starts_from=metadata.get('Starts From'),
-                weights=weights)
+                weights=weights,
+                written_by=metadata.get('Written By'))
     return detectors
 
 
@@ -114,6 +123,8 @@ def how_to_get(detector: PublishedDetector) -> str:
     if detector.released:
         lines += [f'checkpoint: {detector.released}, from {detector.weights or detector.page}',
                   f'then: python tools/reproduce.py {detector.name} --checkpoint FILE --data-root DIR']
+        if detector.written_by:
+            lines.append(f'{detector.written_by} wrote it: {LEGACY}')
     else:
         lines += ['checkpoint: none was released',
                   f'to train one: python tools/train.py configs/{detector.name}.py --data-root DIR --auto-scale-lr']

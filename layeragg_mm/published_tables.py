@@ -6,8 +6,8 @@ from .published import PublishedDetector, published_detectors
 
 __all__ = ['markdown', 'outdated_documents', 'replace_table']
 
-CAPTION = ('Published on COCO val2017, in per cent, not measured here: by the authors of RLA and CenterNet, the plain '
-           'ResNets by MMDetection.')
+CAPTION = ('Published on COCO val2017, in per cent, not measured here: by the authors of RLA, CenterNet, PSConv and '
+           'DCANet, the plain ResNets by MMDetection.')
 
 
 def outdated_documents(root: Path) -> dict[Path, str]:

@@ -1,4 +1,4 @@
-"""Small images with label maps, in the layouts of CamVid, Cityscapes and BSDS500."""
+"""Small images with label maps, in the layouts of CamVid, Cityscapes, BSDS500 and ADE20K."""
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +52,9 @@ def make_bsds(folder: Path) -> None:
     """Write three images with two annotators, who drew row 10 and row 20."""
     for seed, name in enumerate(('train/a', 'val/b', 'test/c')):
         write_scene(folder / f'images/{name}.jpg', folder / f'groundTruth/{name}.mat', label_map(seed))
+
+
+def make_ade20k(folder: Path) -> None:
+    """Write three images whose label maps number the classes from 1 on, 0 being none."""
+    for seed, name in enumerate(('training/a', 'training/b', 'validation/c')):
+        write_scene(folder / f'images/{name}.jpg', folder / f'annotations/{name}.png', label_map(seed, 151))

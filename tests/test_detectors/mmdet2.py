@@ -32,11 +32,13 @@ RETINANET = [
 LAYOUTS = {'faster_rcnn': _convs(*FASTER_RCNN), 'mask_rcnn': _convs(*MASK_RCNN), 'retinanet': _convs(*RETINANET)}
 
 
-def retinanet(features, state, score_thr=0.05, iou_thr=0.5, most=100):
+def retinanet(features, state, score_thr=0.05, iou_thr=0.5, most=100, legacy=False):
     """Return the detections (x1, y1, x2, y2, score, label) of one image, the best first.
 
     ``features`` are the backbone's four, ``state`` the checkpoint. At most 1000 scores a level may pass the threshold.
+    ``legacy``: as MMDetection 1, where a box from pixel 3 to pixel 3 has the width 1.
     """
+    extra = 1 if legacy else 0
     height, width = (4 * size for size in features[0].shape[2:])
 
     def conv(name, x, stride=1):
@@ -66,22 +68,30 @@ def retinanet(features, state, score_thr=0.05, iou_thr=0.5, most=100):
             dx, dy, dw, dh = deltas[4 * anchor:4 * anchor + 4, row, column].tolist()
             ratio, octave = (0.5, 1, 2)[anchor // 3], anchor % 3
             side = stride * 4 * 2**(octave / 3)
-            anchor_width, anchor_height = side / math.sqrt(ratio), side * math.sqrt(ratio)
-            x, y = column * stride + dx * anchor_width, row * stride + dy * anchor_height
+            sides, centers = [side / math.sqrt(ratio), side * math.sqrt(ratio)], [0, 0]
+            if legacy:
+                ends = [[round((stride - 1) / 2 + sign * (length - 1) / 2) for sign in (-1, 1)] for length in sides]
+                sides, centers = [high - low + 1 for low, high in ends], [sum(pair) / 2 for pair in ends]
+            x = column * stride + centers[0] + dx * sides[0]
+            y = row * stride + centers[1] + dy * sides[1]
             limit = math.log(1000 / 16)
             half = [size * math.exp(min(max(delta, -limit), limit)) / 2
-                    for size, delta in ((anchor_width, dw), (anchor_height, dh))]
-            box = np.clip([x - half[0], y - half[1], x + half[0], y + half[1]], 0, [width, height] * 2)
+                    for delta, size in zip((dw, dh), sides)]
+            box = np.clip([x - half[0], y - half[1], x + half[0], y + half[1]], 0,
+                          [width - extra, height - extra] * 2)
             if box[2] > box[0] and box[3] > box[1]:
                 found.append((*box, scores[channel, row, column].item(), label))
 
     kept = []
     for box in sorted(found, key=lambda box: -box[4]):
-        if all(_iou(box, other) <= iou_thr for other in kept if other[5] == box[5]):
+        if all(_iou(box, other, extra) <= iou_thr for other in kept if other[5] == box[5]):
             kept.append(box)
     return torch.tensor(kept[:most], dtype=torch.float32)
 
 
-def _iou(a, b):
-    overlap = max(min(a[2], b[2]) - max(a[0], b[0]), 0) * max(min(a[3], b[3]) - max(a[1], b[1]), 0)
-    return overlap / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - overlap)
+def _iou(a, b, extra):
+    def area(x1, y1, x2, y2):
+        return max(x2 - x1 + extra, 0) * max(y2 - y1 + extra, 0)
+
+    overlap = area(*np.maximum(a[:2], b[:2]), *np.minimum(a[2:4], b[2:4]))
+    return overlap / (area(*a[:4]) + area(*b[:4]) - overlap)

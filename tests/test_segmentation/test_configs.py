@@ -9,9 +9,9 @@ from train_step import train_a_step
 from layeragg_mm.configs import walk
 from layeragg_mm.engine import set_data_root
 
-NAMES = sorted(file.stem for pattern in ('*_camvid*', '*_cityscapes', '*_bsds', 'dla34_ida_digits')
+NAMES = sorted(file.stem for pattern in ('*_camvid*', '*_cityscapes', '*_bsds', '*_ade20k', 'dla34_ida_digits')
                for file in CONFIGS.glob(f'{pattern}.py'))
-DATA = dict(camvid='camvid', cityscapes='cityscapes', bsds='bsds', digits='semantic_digits')
+DATA = dict(camvid='camvid', cityscapes='cityscapes', bsds='bsds', ade20k='ade20k', digits='semantic_digits')
 QUICK = ('dla34_ida_bsds', 'upernet_mrla_r50_camvid')
 SIZE = 48, 64
 
@@ -63,3 +63,14 @@ def test_published_settings(name, crop, epochs):
     else:
         assert (cfg.param_scheduler.type, cfg.param_scheduler.milestones) == ('MultiStepLR', [800])
         assert cfg.train_dataloader.batch_size == 16
+
+
+@pytest.mark.parametrize('name', ['upernet_r50_ade20k', 'upernet_pyconv_r50_ade20k', 'pyconvsegnet_r50_ade20k'])
+def test_pyconvsegnet_s_settings(name):
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    optim, schedule = cfg.optim_wrapper, cfg.param_scheduler
+    assert optim.optimizer.lr == 0.01 and optim.paramwise_cfg.custom_keys.head.lr_mult == 10
+    assert (cfg.train_cfg.max_epochs, cfg.auto_scale_lr.base_batch_size) == (100, 16)
+    assert (schedule.type, schedule.power, schedule.end) == ('PolyLR', 0.9, 100)
+    assert cfg.crop_size == cfg.model.data_preprocessor.size == (473, 473)
+    assert {head.num_classes for head in (cfg.model.decode_head, cfg.model.auxiliary_head)} == {150}

@@ -28,6 +28,9 @@ def checkpoints(tmp_path_factory):
                                  'faster_rcnn_r50rlaeca_fpn_1x_coco_398, from https://github.com/fangyanwen1106/RLANet']),
     ('mask_rcnn_r50', ['box AP 38.2, mask AP 34.7', 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/']),
     ('mask_rcnn_mrla_r50', ['no result was published', 'none was released', 'r50_mrlal_77.75']),
+    ('retinanet_dca_se_r50_mmdet1', ['published box AP 37.7', 'RetinaNet with DCA-SE-ResNet50, from https://github.com/',
+                                     'MMDetection 0.6 wrote it', 'anchors', 'background first']),
+    ('cascade_rcnn_dca_gc_r50_mmdet1', ['published box AP 41.4', 'MMDetection 0.6 wrote it']),
     ('retinanet_dla34_ida', ['no result was published', 'python tools/train.py configs/retinanet_dla34_ida.py']),
 ])
 def test_says_which_checkpoint_to_get(run, capsys, name, said):
