@@ -1,9 +1,12 @@
 """A convolution and the norm after it: the pair that every network here is made of."""
+from collections.abc import Callable
+
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .forms import replaceable
 
-__all__ = ['ConvSequential', 'conv_norm', 'in_sequence']
+__all__ = ['ConvSequential', 'conv_norm', 'in_sequence', 'pixel_norm']
 
 
 @replaceable
@@ -27,3 +30,12 @@ class ConvSequential(nn.Sequential):
         for layer in self:
             x = layer(x)
         return x
+
+
+def pixel_norm(norm: Callable[[int], nn.Module], channels: int) -> nn.Module:
+    """Return the norm of maps of one pixel: a batch norm as ``norm`` makes it, else LN.
+
+    The groups of a GN may hold a single number then, of which it leaves nothing.
+    """
+    made = norm(channels)
+    return made if isinstance(made, _BatchNorm) else nn.GroupNorm(1, channels)

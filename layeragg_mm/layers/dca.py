@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .channel_attention import global_average
-from .conv_norm import ConvSequential
+from .conv_norm import ConvSequential, pixel_norm
 
 __all__ = ['CONNECTED', 'ConnectedCBAM', 'ConnectedGC', 'ConnectedGE', 'ConnectedSE', 'ConnectedSK']
 
@@ -327,7 +327,7 @@ class ConnectedSK(ConnectedAttention):
 
     ``F_1`` and ``F_2`` are C to C / r to 2 C, without bias. The state is ``a_c GAP(x_c)`` of both branches, or in the
     released MobileNetV2 ``a`` itself. The norm behind ``F_1`` sees one number a channel and image: a batch norm that
-    uses the batch's statistics (``norm_eval=False``) needs two images or more.
+    uses the batch's statistics (``norm_eval=False``) needs two images or more, and any other norm is LN there.
 
     Args:
         channels: channels C of ``x`` (N, C, H, W); the state is two (N, C).
@@ -355,7 +355,7 @@ class ConnectedSK(ConnectedAttention):
             act())
         self.fc = nn.Sequential(
             nn.Conv2d(channels, hidden_channels, 1, bias=False),
-            norm(hidden_channels),
+            pixel_norm(norm, hidden_channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(hidden_channels, 2 * channels, 1, bias=False))
         if previous_channels is not None:

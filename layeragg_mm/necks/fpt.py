@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule, ModuleList
 from mmengine.registry import MODELS
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..backbones.arguments import norm_builder, one_of
 from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.fpt import translate_fpt
 from ..fast.channels_last import channels_last
+from ..layers.conv_norm import pixel_norm
 from ..layers.fpt import EuclideanGroundingTransformer, GroundingTransformer, RenderingTransformer, SelfTransformer
 
 __all__ = ['FPT']
@@ -85,7 +85,7 @@ class FPT(ReleasedCheckpointMixin, BaseModule):
         self.extra_on_input = add_extra_convs in (True, 'on_input')
 
         norm = norm_builder(norm_cfg)
-        gate_norm = norm if isinstance(norm(out_channels), _BatchNorm) else partial(nn.GroupNorm, 1)
+        gate_norm = partial(pixel_norm, norm)
         ground = (partial(EuclideanGroundingTransformer, parts=parts) if similarity == 'euclidean'
                   else GroundingTransformer)
         self.laterals = ModuleList(nn.Conv2d(width, out_channels, 1) for width in channels)
