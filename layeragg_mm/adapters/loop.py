@@ -17,7 +17,12 @@ from ..layers import BaseLayerAttention, LightLayerAttention, RecurrentAggregati
 from ..layers.forms import carries_hooks, replaceable
 from .resnet import ADAPTERS, BlockAdapter
 
-__all__ = ['AggregatingMixin', 'base_step', 'light_step', 'recurrent_step']
+__all__ = ['AggregatingMixin', 'base_step', 'light_step', 'plain_step', 'recurrent_step']
+
+
+def plain_step(adapter: BlockAdapter, block: nn.Module, aggregation: None, x: Tensor, state: None):
+    """No aggregation: the network as it is without."""
+    return adapter.run(block, x).out, state
 
 
 def light_step(adapter: BlockAdapter, block: nn.Module, attention: LightLayerAttention, x: Tensor, state: None):
@@ -48,7 +53,8 @@ class AggregatingMixin:
         trunk: where its stem and stages are (:class:`~layeragg_mm.adapters.ResNetTrunk`).
         step: what is done at each block, one of the functions above.
         aggregation_of_blocks: name under which each block holds its aggregation, ...
-        aggregation_of_stages: ... or under which the network holds a list of one for each stage.
+        aggregation_of_stages: ... or under which the network holds a list of one for each stage; neither where there is
+            none.
         state_of_stages: whether each stage starts without a state.
     """
 
@@ -62,8 +68,10 @@ class AggregatingMixin:
         for s, stage in enumerate(self.trunk.stages(self)[:max(self.out_indices) + 1]):
             if self.aggregation_of_blocks is not None:
                 aggregations = [getattr(block, self.aggregation_of_blocks) for block in stage]
-            else:
+            elif self.aggregation_of_stages is not None:
                 aggregations = [(getattr(self, self.aggregation_of_stages)[s], i) for i in range(len(stage))]
+            else:
+                aggregations = [None] * len(stage)
             x, state = self._run(stage, aggregations, x, None if self.state_of_stages else state)
             outs.append(x)
         return tuple([outs[i] for i in self.out_indices])
