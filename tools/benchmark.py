@@ -1,6 +1,7 @@
 """Compare the cost of backbones, or of whole detectors, with a baseline: all in one run, measured in turns.
 
     python tools/benchmark.py rla_r50 mrla_r50 dla34 --threads 2 --literal --fuse
+    python tools/benchmark.py mrla_r50 --baseline mrla_r50 --threads 2 --without all
     python tools/benchmark.py my_config.py --baseline mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py --device cuda
     python tools/benchmark.py rla_r50 mrla_r50 --depths 50 101 152 --chart growth.png
 
@@ -26,12 +27,15 @@ from layeragg_mm.analysis import (
     build_detector,
     compare,
     cost_table,
+    count_launches,
     is_detector,
+    launch_table,
     operator_table,
     operator_times,
     write_costs,
 )
 from layeragg_mm.errors import InputError, check_output, run_tool
+from layeragg_mm.fast import FORMS
 from layeragg_mm.visualization import save_cost_chart
 
 
@@ -39,7 +43,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('names', nargs='+', metavar='NAME',
                         help='backbones (python tools/list_backbones.py lists them), or configs of whole detectors')
-    parser.add_argument('--baseline', help='default: MMDetection\'s resnet50; of configs, the first')
+    parser.add_argument('--baseline', help='default: fast_r50, the plain ResNet-50 with the same fast forms, and '
+                        'MMDetection\'s resnet50 as the second row; of configs, the first')
     parser.add_argument('--depths', type=int, nargs='+', choices=[50, 101, 152],
                         help='compare at these depths, with the baseline of the same depth')
     sizes = parser.add_mutually_exclusive_group()
@@ -59,10 +64,14 @@ def parse_args() -> argparse.Namespace:
                       help='backbones train with batch statistics; of a detector, its config decides')
     parser.add_argument('--compile', action='store_true', help='one more row for each network: through torch.compile')
     parser.add_argument('--literal', action='store_true', help='one more row for each network: in its published form')
+    parser.add_argument('--without', nargs='+', default=[], metavar='FORM',
+                        help='one more row for each network and each of these fast forms (or all): with all but this')
     parser.add_argument('--fuse', action='store_true', help='one more column: inference after layeragg_mm.fuse, '
                         'of a compiled row compiled too, relative to the baseline\'s inference without')
     parser.add_argument('--profile', action='store_true', help='one more table: the milliseconds of an inference, with '
                         '--fuse of the fused network, by operator')
+    parser.add_argument('--launches', action='store_true', help='in place of all this, count the operators that a GPU '
+                        'would launch for each backbone; needs no GPU')
     parser.add_argument('--largest-batch', action='store_true', help='one more column: the largest batch that a GPU\'s '
                         'memory can train on')
     parser.add_argument('--rounds', type=int, default=15, help='how often each is timed (%(default)s)')
@@ -91,6 +100,10 @@ def check(args: argparse.Namespace, device: torch.device) -> None:
             if not path.parent.is_dir():
                 raise InputError(f'{option} {path}: there is no folder {path.parent}', 'Make it, or write elsewhere.')
             check_output(path, [name for name in args.names if is_detector(name)], option=option)
+    for form in args.without:
+        if form not in ('all', *FORMS):
+            raise InputError(f'--without {form}: no fast form has this name',
+                             f'Give all, or some of {", ".join(FORMS)}.')
     if args.chart is not None and args.chart.suffix != '.png':
         raise InputError(f'--chart {args.chart} is no PNG file', 'Give a name that ends in .png.')
     for side in args.sizes or args.size:
@@ -101,6 +114,13 @@ def check(args: argparse.Namespace, device: torch.device) -> None:
     if args.channels_last and is_detector(args.names[0]):
         raise InputError('--channels-last is for backbones: mmcv\'s RoIAlign, for one, misreads such maps',
                          'Leave it out for detectors.')
+    if args.launches:
+        for option, other in (('a config', is_detector(args.names[0])), ('--literal', args.literal),
+                              ('--without', args.without), ('--compile', args.compile), ('--fuse', args.fuse),
+                              ('--json', args.json), ('--chart', args.chart)):
+            if other:
+                raise InputError(f'--launches counts for backbones in their default form, not with {option}',
+                                 'Leave one of the two out.')
     if args.largest_batch and device.type != 'cuda':
         raise InputError('--largest-batch is for GPUs', 'Leave it out, or give --device cuda.')
     if args.depths and is_detector(args.names[0]):
@@ -117,8 +137,8 @@ def check(args: argparse.Namespace, device: torch.device) -> None:
 
 def networks(args: argparse.Namespace) -> list[str]:
     """Return the names that are compared, the baseline's first."""
-    baseline = args.baseline or (args.names[0] if is_detector(args.names[0]) else 'resnet50')
-    return list(dict.fromkeys((baseline, *args.names)))
+    baselines = [args.baseline] if args.baseline else [] if is_detector(args.names[0]) else ['fast_r50', 'resnet50']
+    return list(dict.fromkeys((*baselines, *args.names)))
 
 
 def title(name: str, depth: int | None) -> str:
@@ -140,7 +160,10 @@ def enter(args: argparse.Namespace, depth: int | None) -> list[Entrant]:
         if args.compile:
             entrants.append(Entrant(f'{called}, compiled', build(name), fused=args.fuse, compiled=True))
         if args.literal and name in args.names:
-            entrants.append(Entrant(f'{called}, literal', build(name), literal=True))
+            entrants.append(Entrant(f'{called}, literal', build(name), without=tuple(FORMS)))
+        for form in FORMS if 'all' in args.without else args.without:
+            if name in args.names:
+                entrants.append(Entrant(f'{called} without {form}', build(name), without=(form,)))
     return entrants
 
 
@@ -168,6 +191,11 @@ def main() -> None:
     for depth, (height, width) in product(args.depths or [None], sizes):
         label = f'{height}x{width}' if depth is None else f'depth {depth}, {height}x{width}'
         entrants = enter(args, depth)
+        if args.launches:
+            launches = {entrant.name: count_launches(entrant.model, (height, width), args.batch)
+                        for entrant in entrants}
+            console.print(launch_table(launches, f'{label}, batch {args.batch}: operators that a GPU would launch'))
+            continue
         setting = Setting(device, (height, width), args.batch, getattr(torch, args.dtype), args.channels_last)
 
         def show_progress(steps: Sequence, text: str, label: str = label) -> Iterable:

@@ -54,7 +54,8 @@ class AggregatingMixin:
         trunk: where its stem and stages are (:class:`~layeragg_mm.adapters.ResNetTrunk`).
         step: what is done at each block, one of the functions above.
         aggregation_of_blocks: name under which each block holds its aggregation, ...
-        aggregation_of_stages: ... or under which the network holds a list of one for each stage.
+        aggregation_of_stages: ... or under which the network holds a list of one for each stage; neither where there is
+            none.
         state_of_stages: whether each stage starts without a state.
         connected: whether each block holds a connected attention too (:mod:`layeragg_mm.adapters.connected`), whose
             state passes through all stages.

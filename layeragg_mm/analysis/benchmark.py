@@ -2,7 +2,7 @@
 import ctypes
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..fast import FORMS, fast_forms
 from ..fusion import fuse
-from ..layers.forms import fast_forms
 from .complexity import complexity, kept_activations
 from .workload import Setting, Workload
 
@@ -69,18 +69,21 @@ class Entrant:
         model: the network.
         fused: time its inference after :func:`layeragg_mm.fuse` too.
         compiled: run it, or a detector's backbone, through torch.compile, fused or not.
-        literal: run it without the fast forms.
+        without: names of the fast forms that are left out, the others being on; all of them for the literal network.
     """
 
     name: str
     model: nn.Module
     fused: bool = False
     compiled: bool = False
-    literal: bool = False
+    without: Collection[str] = ()
 
     def forms(self) -> AbstractContextManager:
         """Return the context that this network's work is done in."""
-        return fast_forms(False) if self.literal else nullcontext()
+        if not self.without:
+            return nullcontext()
+        others = [name for name in FORMS if name not in self.without]
+        return fast_forms(*others) if others else fast_forms(False)
 
     def fuse(self, setting: Setting) -> Workload:
         """Return the work of the fused network, which is another one; the network must be in evaluation mode."""

@@ -11,8 +11,9 @@ from rich import box
 from rich.table import Table
 
 from .benchmark import Cost
+from .launches import Launches
 
-__all__ = ['cost_table', 'operator_table', 'write_costs']
+__all__ = ['cost_table', 'launch_table', 'operator_table', 'write_costs']
 
 SHOWN = 8  # operators of a profile that have a row of their own
 
@@ -46,6 +47,15 @@ def _absolute(cost: Cost) -> str:
 def _spread(ratio: tuple[float, float, float]) -> str:
     middle, low, high = (f'{value:.2f}' for value in ratio)
     return middle if low == high else f'{middle} ({low}-{high})'
+
+
+def launch_table(launches: Mapping[str, Launches], title: str) -> Table:
+    """Return a Markdown table of operators by network, the first of which is what the ratios are to."""
+    baseline, *_ = launches.values()
+    table = Table('network', *Launches._fields, title=title, title_justify='left', box=box.MARKDOWN)
+    for name, counts in launches.items():
+        table.add_row(name, *(f'{count} ({count / one:.2f})' for count, one in zip(counts, baseline)))
+    return table
 
 
 def operator_table(times: Mapping[str, Mapping[str, float]], title: str) -> Table:

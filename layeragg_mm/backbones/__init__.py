@@ -4,6 +4,7 @@ from .dca_mobilenet_v2 import DCAMobileNetV2
 from .dca_resnet import DCAResNet
 from .dgc_resnet import DGCResNet
 from .dla import DLANet
+from .fast_resnet import FastResNet
 from .group_ensemble_resnet import GroupEnsembleResNet
 from .mobilenext import MobileNeXt
 from .mrla_resnet import MRLAResNet
@@ -12,6 +13,6 @@ from .rla_resnet import RLAResNet, RLAResNeXt
 from .weightnet_shufflenet import WeightNetShuffleNetV2
 
 __all__ = [
-    'DCAMobileNetV2', 'DCAResNet', 'DGCResNet', 'DLANet', 'GroupEnsembleResNet', 'MRLAResNet', 'MobileNeXt',
-    'PyConvHGResNet', 'PyConvResNet', 'RLAResNeXt', 'RLAResNet', 'WeightNetShuffleNetV2'
+    'DCAMobileNetV2', 'DCAResNet', 'DGCResNet', 'DLANet', 'FastResNet', 'GroupEnsembleResNet', 'MRLAResNet',
+    'MobileNeXt', 'PyConvHGResNet', 'PyConvResNet', 'RLAResNeXt', 'RLAResNet', 'WeightNetShuffleNetV2'
 ]

@@ -1,17 +1,16 @@
-"""MMDetection's ResNet, checked at the door, as what layer aggregation is added to."""
+"""MMDetection's ResNet as what layer aggregation is added to."""
 import re
 from itertools import chain
 
-from mmdet.models.backbones.resnet import ResNet
 from mmengine.registry import MODELS
 from torch import nn
 
 from ..adapters import AggregatingMixin, ResNetTrunk, connect
-from ..checkpoints import ReleasedCheckpointMixin
 from ..fast.channels_last import channels_last
 from ..layers import ULSAM, EfficientChannelAttention, SqueezeExcitation
 from ..layers.dca import CONNECTED
 from .arguments import norm_builder, one_of
+from .released_resnet import ReleasedResNet
 
 __all__ = ['AggregationResNet']
 
@@ -21,7 +20,7 @@ for name, attention in {'se': SqueezeExcitation, 'eca': EfficientChannelAttentio
     MODELS.register_module(module=attention)
 
 
-class AggregationResNet(ReleasedCheckpointMixin, AggregatingMixin, ResNet):
+class AggregationResNet(AggregatingMixin, ReleasedResNet):
     """Base of the ResNets with layer aggregation: MMDetection's :class:`~mmdet.models.ResNet` and the loop.
 
     Args:
@@ -50,8 +49,6 @@ class AggregationResNet(ReleasedCheckpointMixin, AggregatingMixin, ResNet):
         one_of('attention', attention, [*self.attentions, *self.connected_attentions])
         one_of(f'with attention={attention!r}, resize', resize,
                (None, 'wide', 'narrow') if attention in ('dca_se', 'dca_ge', 'dca_sk') else (None,))
-        for index in kwargs.get('out_indices', ()):
-            one_of('out_indices', index, range(kwargs.get('num_stages', 4)))
         if attention not in (None, 'dca_gc', 'dca_se', 'dca_ge', 'dca_cbam'):
             one_of(f'with attention={attention!r}, depth', depth, [deep for deep in self.arch_settings if deep >= 50])
         if attention == 'dca_sk':
@@ -70,21 +67,3 @@ class AggregationResNet(ReleasedCheckpointMixin, AggregatingMixin, ResNet):
     def stages(self) -> list[nn.Sequential]:
         """The stages' blocks, in order."""
         return self.trunk.stages(self)
-
-    def train(self, mode: bool = True):
-        super().train(mode)  # which returns nothing
-        return self
-
-    @property
-    def out_channels(self) -> tuple[int, ...]:
-        """Channels of each output."""
-        return tuple(self.base_channels * 2**i * self.block.expansion for i in self.out_indices)
-
-    @property
-    def out_strides(self) -> tuple[int, ...]:
-        """Stride of each output: input pixels per step."""
-        strides, stride = [], 4  # the stem's convolution and pooling
-        for stage_stride in self.strides:
-            stride *= stage_stride
-            strides.append(stride)
-        return tuple(strides[i] for i in self.out_indices)

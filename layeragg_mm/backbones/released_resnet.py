@@ -1,4 +1,4 @@
-"""MMDetection's ResNet, checked at the door, as what networks with other convolutions extend."""
+"""MMDetection's ResNet, checked at the door, as what the ResNets here extend."""
 from mmdet.models.backbones.resnet import ResNet
 
 from ..checkpoints import ReleasedCheckpointMixin

@@ -13,6 +13,8 @@ PLAIN = {
 }
 
 VARIANTS = {
+    'fast_r18': dict(type='FastResNet', depth=18),
+    'fast_r50': dict(type='FastResNet', depth=50),
     'rla_r18': dict(type='RLAResNet', depth=18),
     'rla_r34': dict(type='RLAResNet', depth=34),
     'rla_r50': dict(type='RLAResNet', depth=50),

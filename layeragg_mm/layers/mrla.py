@@ -47,6 +47,11 @@ class LayerAttention(nn.Module):
         nn.init.constant_(self.norm.weight, 0. if self.zero_init else 1.)
         nn.init.zeros_(self.norm.bias)
 
+    @replaceable
+    def value_of(self, x: Tensor) -> Tensor:
+        """Return the value of ``x``, of its shape (N, C, H, W)."""
+        return self.value(x)
+
     def query_and_key(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return query and key of ``x`` (N, C, H, W), each (N, heads, channels per head)."""
         pooled = global_average(x)[:, None]
@@ -102,7 +107,7 @@ class LightLayerAttention(LayerAttention):
     @replaceable
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
         """Return the output for a block's output ``x`` and its shortcut, both (N, C, H, W)."""
-        attended = weighted(self.attention(x), self.value(x)) + self.shortcut_scale * shortcut
+        attended = weighted(self.attention(x), self.value_of(x)) + self.shortcut_scale * shortcut
         return x + self.drop_path(self.norm(attended))
 
 
@@ -148,7 +153,7 @@ class BaseLayerAttention(LayerAttention):
     def attention(self, x: Tensor, history: History) -> tuple[Tensor, History]:
         """Return the blocks' weights ``a_s`` by head, (S, N, heads), and the history with this block in it."""
         query, key = self.query_and_key(x)
-        history = (*history, (key, self.value(x)))
+        history = (*history, (key, self.value_of(x)))
         scores = torch.stack([(query * key).sum(-1) for key, _ in history])
         return (scores / math.sqrt(self.channels_per_head)).softmax(0), history
 

@@ -22,7 +22,7 @@ from layeragg_mm.analysis import (
     operator_table,
     operator_times,
 )
-from layeragg_mm.fast import fast_forms
+from layeragg_mm.fast import FORMS, fast_forms
 
 CPU = torch.device('cpu')
 
@@ -228,6 +228,8 @@ def test_an_untrained_detector_is_the_same_each_time(run, tmp_path):
     (['dla34', '--depths', '101'], 'dla34 does not come in depths'),
     (['dla34', '--size', '32', '64'], 'images of 32 pixels'),
     (['dla34', '--rounds', '0'], '--rounds 0'),
+    (['dla34', '--without', 'norms'], '--without norms: no fast form has this name'),
+    (['dla34', '--launches', '--fuse'], 'not with --fuse'),
     (['dla34', 'detector.py'], 'backbones and whole detectors'),
     (['detector.py', '--channels-last'], '--channels-last is for backbones'),
     (['missing.py'], 'config file not found'),
@@ -244,3 +246,21 @@ def test_an_untrained_detector_is_the_same_each_time(run, tmp_path):
 ], ids=lambda value: value if isinstance(value, str) else None)
 def test_the_tool_refuses(run, capsys, arguments, said):
     assert said in refused(run, capsys, 'benchmark', *arguments)
+
+
+@pytest.mark.slow
+def test_the_tool_leaves_each_form_out(run, tmp_path):
+    assert run('benchmark', 'dla46_c', '--baseline', 'dla46_c', '--size', 64, 64, '--batch', 1, '--rounds', 1,
+               '--without', 'all', '--json', tmp_path / 'costs.json') == 0
+    rows, = json.loads((tmp_path / 'costs.json').read_text())['comparisons'].values()
+    kept = {row['name'].removeprefix('dla46_c without '): row['activations'] for row in rows}
+    assert list(kept) == ['dla46_c', *FORMS]
+    assert kept['frozen_norm'] > kept['dla46_c'] == kept['history_sum']
+
+
+def test_launches_of_resnet_50_are_its_layers(run, capsys):
+    """Forward, 53 convolutions and norms, 49 ReLUs, 16 sums and the pooling."""
+    assert run('benchmark', 'fast_r50', '--baseline', 'resnet50', '--size', 64, 64, '--launches') == 0
+    rows = [line.strip('| ').split(' | ') for line in capsys.readouterr().out.splitlines() if line.startswith('| ')][1:]
+    assert [[cell.split()[0] for cell in row] for row in rows] == [[name, '172', '175', '172']
+                                                                   for name in ('resnet50', 'fast_r50')]

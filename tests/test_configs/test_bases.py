@@ -22,7 +22,8 @@ def test_a_name_that_is_none_s_is_told(name, said):
 
 
 @pytest.mark.parametrize('base', [
-    "'layeragg_mm::{}.py'", "['other.py', __import__('layeragg_mm').config('{}')]"])
+    "'layeragg_mm::{}.py'", "['layeragg_mm::{}.py', 'other.py']",
+    "__import__('layeragg_mm').config('{}')", "['other.py', __import__('layeragg_mm').config('{}')]"])
 @pytest.mark.parametrize('name', ['mask_rcnn_mrla_r50', 'dla34_ida_cityscapes'])  # of mmdet, of mmseg
 def test_a_config_elsewhere_builds_on_ours(tmp_path, base, name):
     (tmp_path / 'other.py').write_text('other = 1\n')

@@ -49,6 +49,12 @@ def stages(norm: str = 'BN', style: str = 'pytorch', depth: int = 50, family: ty
                 [(2, 3, 23, 34)], lambda network: lambda x: network(x)[0], deep=True)
 
 
+def compiled(layer: nn.Module) -> Callable[..., torch.Tensor]:
+    """The layer's graphs, forward and backward, run operator by operator."""
+    torch.compiler.reset()
+    return torch.compile(layer, fullgraph=True, backend='aot_eager', dynamic=False)
+
+
 def pair(*modules: nn.Module) -> nn.Sequential:
     return nn.Sequential(*modules)
 
@@ -85,6 +91,10 @@ CASES = {
            for height, width in ((2, 3), (5, 7), (16, 12))},
         'another norm': Case(lambda: LightLayerAttention(64, norm=lambda channels: nn.GroupNorm(4, channels)), MAPS),
         'heads': Case(lambda: LightLayerAttention(64, channels_per_head=16), MAPS),
+    },
+    'compiled_value': {
+        'light': Case(lambda: LightLayerAttention(64), MAPS, compiled),
+        'base': Case(lambda: BaseLayerAttention(64), MAPS[:1], lambda layer: compiled(in_turn([layer]))),
     },
     'history_sum': {
         **{f'{count} of {height}x{width}': Case(
@@ -227,6 +237,23 @@ def test_compiled(form, frozen, memory_format):
     ours = results(torch.compile(forward, fullgraph=True, backend='aot_eager', dynamic=False), module, inputs)
     torch.compiler.reset()
     assert_equal(ours, results(forward, module, inputs), torch.float64)
+
+
+@pytest.mark.parametrize('training, hooked, expected', [(True, False, 1), (False, False, 0), (True, True, 0)])
+def test_compiled_training_alone_has_the_operator(training, hooked, expected):
+    layer, called = LightLayerAttention(64), []
+    if hooked:
+        layer.value.register_forward_hook(lambda *_: None)
+
+    def backend(graph, inputs):
+        called.extend(node for node in graph.graph.nodes if 'layeragg_mm.depthwise' in str(node.target))
+        return graph
+
+    torch.compiler.reset()
+    with torch.set_grad_enabled(training):
+        torch.compile(layer, fullgraph=True, backend=backend)(torch.randn(MAPS[0]), torch.randn(MAPS[1]))
+    torch.compiler.reset()
+    assert len(called) == expected
 
 
 @pytest.mark.parametrize('form', ['light_attention', 'history_sum', 'frozen_norm'])
