@@ -107,8 +107,8 @@ def _join(norm_place: _Place, conv_places: list[_Place]) -> None:
     norm, convs = norm_place.get(), [place.get() for place in conv_places]
     if not isinstance(norm, _BatchNorm) or norm.running_mean is None or norm.weight is None:
         return
-    # Weights that a hook computes (spectral norm) would be overwritten.
-    if any(type(conv) not in CONVOLUTIONS or conv._forward_pre_hooks for conv in convs):
+    # Weights that a hook computes (spectral norm) would be overwritten, and what a hook adds (RLA) would not be scaled.
+    if any(type(conv) not in CONVOLUTIONS or conv._forward_pre_hooks or conv._forward_hooks for conv in convs):
         return
     scale, shift = affine_of_frozen(norm)
     norm_place.put(nn.Identity() if convs else Affine(scale, shift))

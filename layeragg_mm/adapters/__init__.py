@@ -1,7 +1,15 @@
 """How a network of another library is opened for layer aggregation: its blocks, its stages, and the loop over them."""
+from . import csp, dla, mobile, mscan, residual, transformer  # noqa: F401  (register kinds of blocks)
+from .attach import Aggregating, attach, method_of
 from .loop import AggregatingMixin, base_step, light_step, recurrent_step
+from .methods import METHODS, Method
+from .outputs import outputs_of
+from .ports import KINDS, Ports, register
 from .resnet import BlockAdapter, Ran, ResNetTrunk, adapter_of
+from .stages import Stage, stages_of
 
 __all__ = [
-    'AggregatingMixin', 'BlockAdapter', 'Ran', 'ResNetTrunk', 'adapter_of', 'base_step', 'light_step', 'recurrent_step'
+    'KINDS', 'METHODS', 'Aggregating', 'AggregatingMixin', 'BlockAdapter', 'Method', 'Ports', 'Ran', 'ResNetTrunk',
+    'Stage', 'adapter_of', 'attach', 'base_step', 'light_step', 'method_of', 'outputs_of', 'recurrent_step', 'register',
+    'stages_of'
 ]
