@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..checkpoints import plain_checkpoints
+from ..checkpoints import ReleasedCheckpointMixin, plain_checkpoints
 from ..layers.mrla_tokens import as_map
 from .methods import METHODS, Method
 from .outputs import look_at_outputs
@@ -60,8 +60,8 @@ class Junction:
         with_cp: whether to compute the whole step once more in the backward pass, in place of the block alone.
     """
 
-    def __init__(self, block: nn.Module, ports: Ports, aggregation: nn.Module | tuple[nn.Module, int], step: Callable, *,
-                 on_tokens: bool, starts: bool, handover: Handover, with_cp: bool) -> None:
+    def __init__(self, block: nn.Module, ports: Ports, aggregation: nn.Module | tuple[nn.Module, int], step: Callable,
+                 *, on_tokens: bool, starts: bool, handover: Handover, with_cp: bool) -> None:
         self.block, self.aggregation, self.step = block, aggregation, step
         self.starts, self.handover = starts, handover
         self.size_of, self.on_tokens, self.with_cp = ports.size, on_tokens, with_cp
@@ -180,7 +180,8 @@ class Aggregating:
                     module.init_weights()
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        if not any(key.startswith(f'{prefix}aggregation.') for key in state_dict):
+        held = any(key.startswith(f'{prefix}aggregation.') for key in state_dict)
+        if not held and not isinstance(self, ReleasedCheckpointMixin):  # which tells it itself
             print_log(f'{type(self).__name__}: not in the checkpoint, so starting from initial values: aggregation '
                       f'({len(self.aggregation.state_dict())} tensors)', logger='current')
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -107,8 +107,8 @@ def recurrences(stages: Sequence[Stage], *, hidden_channels: int = 32, **options
     for stage in stages:
         for block, ports in zip(stage.blocks, stage.ports):
             if ports.first is None:
-                raise TypeError(f'RecurrentAggregation has no place in {type(block).__name__}, which has no convolution '
-                                'to add the state to; LightLayerAttention and BaseLayerAttention have one')
+                raise TypeError(f'RecurrentAggregation has no place in {type(block).__name__}, which has no '
+                                'convolution to add the state to; LightLayerAttention and BaseLayerAttention have one')
     handed_on = [stage.continues for stage in stages[1:]] + [False]
     return [
         RecurrentAggregation(

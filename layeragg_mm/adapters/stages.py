@@ -57,8 +57,8 @@ def stages_of(network: nn.Module) -> list[Stage]:
     if not stages:
         kinds = sorted({name_of(type(module)) for module in network.modules() if list(module.children())})
         raise TypeError(
-            f'{type(network).__name__} has no place for a layer aggregation: of its modules ({", ".join(kinds)}) none is '
-            f'a known block ({", ".join(KINDS)}); tell of others with layeragg_mm.adapters.register')
+            f'{type(network).__name__} has no place for a layer aggregation: of its modules ({", ".join(kinds)}) none '
+            f'is a known block ({", ".join(KINDS)}); tell of others with layeragg_mm.adapters.register')
     return stages
 
 
