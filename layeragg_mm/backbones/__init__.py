@@ -1,6 +1,8 @@
 """Backbones, registered in mmengine's root registry."""
 from .dla import DLANet
+from .mrla_efficientnet import MRLAEfficientNet
 from .mrla_resnet import MRLAResNet
+from .rla_mobilenet_v2 import RLAMobileNetV2
 from .rla_resnet import RLAResNet, RLAResNeXt
 
-__all__ = ['DLANet', 'MRLAResNet', 'RLAResNeXt', 'RLAResNet']
+__all__ = ['DLANet', 'MRLAEfficientNet', 'MRLAResNet', 'RLAMobileNetV2', 'RLAResNeXt', 'RLAResNet']
