@@ -13,12 +13,13 @@ from mmdet.models.backbones.resnet import ResNet
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .backbones import DLANet, RLAResNet
+from .backbones import DLANet, MRLAEfficientNet, RLAMobileNetV2, RLAResNet
 from .fast.channels_last import reads_channels_last, to_contiguous
 from .fast.frozen_norm import Affine, affine_of_frozen
 from .fast.joint_projection import JointConvs, are_joinable, joint_step
-from .layers import RecurrentAggregation, dla
+from .layers import InvertedRecurrentAggregation, KeyCorrelatedLayerAttention, RecurrentAggregation, dla
 from .layers.forms import carries_hooks
+from .layers.inverted_rla import ReadThroughDepthwise
 from .layers.mrla import LayerAttention
 from .necks.deformable import DeformableConv2d
 
@@ -27,6 +28,7 @@ __all__ = ['fuse']
 # Exactly these: what extends them may compute its weights anew each time.
 CONVOLUTIONS = (nn.Conv2d, wrappers.Conv2d, nn.ConvTranspose2d, wrappers.ConvTranspose2d, ModulatedDeformConv2dPack,
                 DeformableConv2d)
+COMPUTE_IN_CHANNELS_LAST = ResNet, DLANet, MRLAEfficientNet, RLAMobileNetV2
 
 
 @torch.no_grad()
@@ -69,7 +71,7 @@ def fuse(model: nn.Module) -> nn.Module:
             _join(norm, convs)
         if isinstance(module, RLAResNet):
             _join_projections(module)
-        if isinstance(module, (ResNet, DLANet)) and reads_channels_last(module):
+        if isinstance(module, COMPUTE_IN_CHANNELS_LAST) and reads_channels_last(module):
             for conv in module.modules():
                 if type(conv) in CONVOLUTIONS:
                     conv.to(memory_format=torch.channels_last)
@@ -182,6 +184,42 @@ def _(module: RLAResNet):
             if isinstance(convs[1].get(), nn.Identity):
                 del convs[1]
             yield _Place(block, block.norm1_name), *convs
+
+
+@_junctions.register
+def _(module: RLAMobileNetV2):
+    # The last norm of a block and of the head read from two modules; when their own turn comes, these norms are gone.
+    for stage, reads in zip(module.stages, module.rla.reads):
+        for block, read in zip(stage, reads):
+            last = block.linear_conv
+            convs = [_Place(last, 'conv')]
+            if isinstance(read, ReadThroughDepthwise):
+                convs.append(_Place(read, 'project'))
+            yield _Place(last, last.norm_name), *convs
+    if module.has_head:
+        head = module.conv2
+        yield _Place(head, head.norm_name), _Place(head, 'conv'), _Place(module.rla.head, '2')
+
+
+@_junctions.register
+def _(module: ReadThroughDepthwise):
+    yield _Place(module, 'norm'), _Place(module, 'conv')
+
+
+@_junctions.register
+def _(module: InvertedRecurrentAggregation):
+    for norms in module.norms:
+        for name in norms._modules:
+            yield (_Place(norms, name),)
+    if module.head is not None:
+        yield (_Place(module.head, '0'),)
+
+
+@_junctions.register
+def _(module: KeyCorrelatedLayerAttention):
+    yield (_Place(module, 'norm'),)
+    if module.state_norm is not None:
+        yield _Place(module, 'state_norm'), *([] if module.state_conv is None else [_Place(module, 'state_conv')])
 
 
 @_junctions.register(dla.BasicBlock)

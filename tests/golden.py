@@ -7,6 +7,7 @@ own module in float64, and compare with `check`.
 
 Needs numpy and torch only.
 """
+import fnmatch
 import json
 import math
 import zlib
@@ -45,8 +46,29 @@ def weight(key, shape):
 
 
 def state_dict(description):
-    """Return the whole seeded checkpoint of a description, keyed as the authors released it."""
-    return {key: weight(key, shape) for key, shape in description['state_dict']}
+    """Return the whole seeded checkpoint of a description, keyed as the authors released it.
+
+    Two optional fields of a description say where seeded values would be no network of the authors': `tied` lists
+    groups of keys that are names of one tensor (the last one's value holds), `set` what is written over the seeded
+    state: a number, "identity" (DO-Conv's d_diag), or blocks of output and input channels to be zeroed
+    ({"zero": [[o0, o1, i0, i1]]}).
+    """
+    state = {key: weight(key, shape) for key, shape in description['state_dict']}
+    for group in description.get('tied', []):
+        state.update(dict.fromkeys(group, state[group[-1]]))
+    for pattern, value in description.get('set', {}).items():
+        for key in fnmatch.filter(state, pattern):
+            tensor = state[key]
+            if value == 'identity':
+                taps, depth = tensor.shape[1:]
+                eye = torch.eye(taps, dtype=tensor.dtype).repeat(1, depth // taps)
+                tensor.zero_()[:, :, :eye.shape[1]] = eye
+            elif isinstance(value, dict):
+                for o0, o1, i0, i1 in value['zero']:
+                    tensor[o0:o1, i0:i1] = 0
+            else:
+                tensor.fill_(value)
+    return state
 
 
 def image(shape):

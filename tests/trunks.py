@@ -10,7 +10,7 @@ from torch import nn
 from layeragg_mm import attach
 
 ATTENTION = 'LightLayerAttention', 'BaseLayerAttention'
-ALL = *ATTENTION, 'RecurrentAggregation'
+ALL = *ATTENTION, 'RecurrentAggregation', 'DynamicLayerAttention', 'KeyCorrelatedLayerAttention'
 
 
 class Trunk(NamedTuple):
@@ -84,7 +84,7 @@ def draw(model: nn.Module, *start: str) -> nn.Module:
         if key.startswith(start or ''):
             if (parameter.ndim == 1 and key.endswith('weight')) or key.endswith(('layer_scale_1', 'layer_scale_2')):
                 nn.init.uniform_(parameter, .3, .6)
-            elif '.reads.' in key or key.endswith('shortcut_scale'):
+            elif '.reads.' in key or key.endswith(('shortcut_scale', '.scale')):
                 nn.init.normal_(parameter, std=.1)
     return model
 

@@ -19,7 +19,7 @@ from .methods import METHODS, Method
 from .outputs import look_at_outputs
 from .ports import Ports
 from .resnet import Ran
-from .stages import stages_of
+from .stages import stages_of, with_shortcuts
 
 __all__ = ['Aggregating', 'attach', 'method_of']
 
@@ -223,9 +223,11 @@ def attach(network: nn.Module, aggregation: type[nn.Module] | str, **options) ->
 
     Args:
         network: a backbone whose blocks are of known kinds (:func:`~layeragg_mm.adapters.register`).
-        aggregation: ``LightLayerAttention``, ``BaseLayerAttention`` or ``RecurrentAggregation``, or the name.
-        options: of the aggregation: ``zero_init``; of layer attention ``channels_per_head``, ``drop_path_rate``; of
-            ``RecurrentAggregation`` ``hidden_channels``.
+        aggregation: ``LightLayerAttention``, ``BaseLayerAttention``, ``DynamicLayerAttention``,
+            ``KeyCorrelatedLayerAttention`` or ``RecurrentAggregation``, or the name.
+        options: of the aggregation: ``zero_init``; of layer attention ``channels_per_head`` and ``drop_path_rate``, of
+            the last block, to which it rises from 0 at the first (of KCLA: of all); of ``DynamicLayerAttention``
+            ``reduction``; of ``RecurrentAggregation`` ``hidden_channels``.
 
     Raises:
         TypeError: the network has no place for it; the message tells what has.
@@ -236,6 +238,15 @@ def attach(network: nn.Module, aggregation: type[nn.Module] | str, **options) ->
     if isinstance(getattr(network, 'backbone', None), nn.Module):
         raise ValueError(f'{type(network).__name__} is more than a backbone; attach to its .backbone')
     method, stages, handover = method_of(aggregation), stages_of(network), Handover()
+    if method.of_residuals:
+        stages = with_shortcuts(stages)
+        if not stages:
+            raise TypeError(f'{type(network).__name__} has no place for layer attention, since none of its blocks has a '
+                            'shortcut; RecurrentAggregation needs none')
+    if method.token_step is None and any(stage.on_tokens for stage in stages):
+        have = ' and '.join(kind.__name__ for kind, method in METHODS.items() if method.token_step is not None)
+        raise TypeError(f'{type(network).__name__}, whose blocks pass tokens, has no place for this aggregation; it has '
+                        f'one for {have}')
     modules = method.build(stages, **options)
     for name in {ports.size for stage in stages for ports in stage.ports if isinstance(ports.size, str)}:
         network.get_submodule(name).register_forward_hook(handover.keep_size)
@@ -244,13 +255,9 @@ def attach(network: nn.Module, aggregation: type[nn.Module] | str, **options) ->
         starts = method.restarts or not stage.continues
         for i, (block, ports) in enumerate(zip(stage.blocks, stage.ports)):
             own = module[i] if isinstance(module, nn.ModuleList) else (module, i)
-            if not isinstance(own, nn.Identity):
-                step = method.token_step if stage.on_tokens else method.step
-                Junction(block, ports, own, step, on_tokens=stage.on_tokens, starts=starts, handover=handover,
-                         with_cp=block in recomputed)
-                starts = False
-            elif block in recomputed:
-                block.with_cp = True
+            step = method.token_step if stage.on_tokens else method.step
+            Junction(block, ports, own, step, on_tokens=stage.on_tokens, starts=starts and i == 0, handover=handover,
+                     with_cp=block in recomputed)
     network.aggregation, network.handover = nn.ModuleList(modules), handover
     network.blocks_of_stages = [stage.blocks for stage in stages]
     network.__class__ = aggregating(type(network))

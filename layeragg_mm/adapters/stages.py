@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .ports import KINDS, Ports, name_of
 
-__all__ = ['Stage', 'norm_like', 'stages_of']
+__all__ = ['Stage', 'stages_of', 'with_shortcuts']
 
 # Modules whose children run side by side: no state passes from one to the next.
 PARALLEL = ('branches',)
@@ -60,6 +60,16 @@ def stages_of(network: nn.Module) -> list[Stage]:
             f'{type(network).__name__} has no place for a layer aggregation: of its modules ({", ".join(kinds)}) none '
             f'is a known block ({", ".join(KINDS)}); tell of others with layeragg_mm.adapters.register')
     return stages
+
+
+def with_shortcuts(stages: list[Stage]) -> list[Stage]:
+    """Return the stages with those of their blocks that have a shortcut, as far as there are any."""
+    kept = []
+    for stage in stages:
+        pairs = [(block, ports) for block, ports in zip(stage.blocks, stage.ports) if ports.shortcut is not None]
+        if pairs:
+            kept.append(Stage(stage.norm, stage.continues, *map(list, zip(*pairs))))
+    return kept
 
 
 def norm_like(block: nn.Module, ports: Ports) -> Callable[[int], nn.Module]:

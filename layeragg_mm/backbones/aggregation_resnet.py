@@ -54,6 +54,13 @@ class AggregationResNet(ReleasedCheckpointMixin, AggregatingMixin, ResNet):
         """The stages' blocks, in order."""
         return self.trunk.stages(self)
 
+    def _freeze_stages(self) -> None:
+        super()._freeze_stages()
+        # MMDetection calls this once before there is an aggregation.
+        if self.aggregation_of_stages is not None and hasattr(self, self.aggregation_of_stages):
+            for aggregation in getattr(self, self.aggregation_of_stages)[:max(self.frozen_stages, 0)]:
+                aggregation.eval().requires_grad_(False)
+
     def train(self, mode: bool = True):
         super().train(mode)  # which returns nothing
         return self

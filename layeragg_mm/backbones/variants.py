@@ -2,11 +2,21 @@
 
 __all__ = ['PLAIN', 'VARIANTS']
 
-# MMDetection's own, to compare with; without the loading of weights that belongs to its configs.
+DEIT = {'tiny': dict(embed_dims=192, num_heads=3), 'small': dict(embed_dims=384, num_heads=6),
+        'base': dict(embed_dims=768, num_heads=12)}
+DEIT_OUTPUTS = 2, 5, 8, 11
+EFFICIENTNET_OUTPUTS = 2, 3, 4, 5
+
+# OpenMMLab's own, to compare with; without the loading of weights that belongs to its configs.
 PLAIN = {
     **{f'resnet{depth}': dict(type='mmdet.ResNet', depth=depth) for depth in (18, 34, 50, 101, 152)},
     **{f'resnext{depth}_32x4d': dict(type='mmdet.ResNeXt', depth=depth, groups=32, base_width=4)
        for depth in (50, 101)},
+    'mobilenet_v2': dict(type='mmdet.MobileNetV2'),
+    **{f'deit_{size}': dict(type='mmseg.VisionTransformer', out_indices=DEIT_OUTPUTS, patch_bias=True, final_norm=True,
+                            norm_cfg=dict(type='LN', eps=1e-6), **width) for size, width in DEIT.items()},
+    **{f'efficientnet_{arch}': dict(type='mmdet.EfficientNet', arch=arch, out_indices=EFFICIENTNET_OUTPUTS,
+                                    conv_cfg=None, norm_cfg=dict(type='BN')) for arch in ('b0', 'b1', 'b2')},
 }
 
 VARIANTS = {
@@ -33,6 +43,16 @@ VARIANTS = {
     'mrla_base_se_r50': dict(type='MRLAResNet', depth=50, variant='base', attention='se'),
     'mrla_base_deep_r50': dict(
         type='MRLAResNet', depth=50, variant='base', deep_stem=True, mrla_act_cfg=dict(type='ReLU')),
+    **{f'mrla_dynamic_r{depth}': dict(type='MRLAResNet', depth=depth, variant='dynamic') for depth in (18, 50, 101)},
+    **{f'mrla_key_correlated_r{depth}': dict(type='MRLAResNet', depth=depth, variant='key_correlated')
+       for depth in (18, 50, 101)},
+    'rla_mobilenet_v2': dict(type='RLAMobileNetV2'),
+    'rla_eca_mobilenet_v2': dict(type='RLAMobileNetV2', attention='eca'),
+    'rla_full_mobilenet_v2': dict(type='RLAMobileNetV2', recurrence='full'),
+    **{f'{name}_deit_{size}': dict(type='MRLAVisionTransformer', variant=variant, out_indices=DEIT_OUTPUTS, **width)
+       for name, variant in (('mrla', 'light'), ('mrla_base', 'base')) for size, width in DEIT.items()},
+    **{f'mrla_efficientnet_{arch}': dict(type='MRLAEfficientNet', arch=arch, out_indices=EFFICIENTNET_OUTPUTS)
+       for arch in ('b0', 'b1', 'b2')},
     **{f'dla{arch}': dict(type='DLANet', arch=arch)
        for arch in ('34', '46_c', '46x_c', '60x_c', '60', '60x', '102', '102x', '102x2', '169')},
 }

@@ -32,7 +32,7 @@ class TokenAttention(QueryKeyValue):
         nn.init.zeros_(self.norm.bias)
 
     def split(self, tokens: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return the normalised tokens that are no patches, (N, P, C), and those as a map (N, C, height, width)."""
+        """Return the normalised tokens: those that are no patches, (N, P, C), and the patches as a map."""
         others, patches = self.norm(tokens).split([tokens.shape[1] - size[0] * size[1], size[0] * size[1]], 1)
         return others, as_map(patches, size)
 

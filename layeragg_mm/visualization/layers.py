@@ -17,7 +17,7 @@ from ..backbones import MRLAResNet, RLAResNet
 from ..errors import InputError
 from ..fast.frozen_norm import affine_of_frozen
 from ..fast.joint_projection import JointConvs, Pending
-from ..layers import LightLayerAttention
+from ..layers import BaseLayerAttention, LightLayerAttention
 
 __all__ = ['AttentionWatch', 'HiddenStateWatch', 'watch_layers']
 
@@ -29,11 +29,12 @@ def watch_layers(model: nn.Module) -> Iterator['AttentionWatch | HiddenStateWatc
     """Watch the backbone of ``model`` while the context lasts; every image that passes it in evaluation mode counts.
 
     Raises:
-        InputError: the backbone has neither layer attention (MRLA) nor a hidden state (RLA), or it is MRLA-light with
-            a norm that is no fixed scale in evaluation (batch norm is).
+        InputError: the backbone has neither layer attention (MRLA, light or base) nor a hidden state (RLA), or it is
+            MRLA-light with a norm that is no fixed scale in evaluation (batch norm is).
     """
     for module in model.modules():
-        if isinstance(module, (MRLAResNet, RLAResNet)):
+        if isinstance(module, RLAResNet) or (isinstance(module, MRLAResNet) and isinstance(
+                getattr(module.stages[0][0], 'mrla', None), (LightLayerAttention, BaseLayerAttention))):
             watch = AttentionWatch(module) if isinstance(module, MRLAResNet) else HiddenStateWatch(module)
             try:
                 yield watch
@@ -42,7 +43,7 @@ def watch_layers(model: nn.Module) -> Iterator['AttentionWatch | HiddenStateWatc
             return
     backbone = getattr(model, 'backbone', model)
     raise InputError(f'{type(backbone).__name__} has no layer attention and no hidden state to look at',
-                     'Give a config whose backbone is MRLAResNet, RLAResNet or RLAResNeXt.')
+                     'Give a config whose backbone is MRLAResNet (light or base), RLAResNet or RLAResNeXt.')
 
 
 class AttentionWatch:

@@ -1,6 +1,7 @@
 """What must hold for every aggregation on every trunk; new ones join by being listed in tests/trunks.py."""
 import copy
 import pickle
+import re
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from trunks import COMBINATIONS, TRUNKS, build, build_plain, draw, images
 from layeragg_mm.fast import fast_forms
 
 QUICK = ('resnet18 RecurrentAggregation', 'mobilenet_v2 LightLayerAttention', 'cspnext RecurrentAggregation',
+         'resnet50 KeyCorrelatedLayerAttention', 'mobilenet_v2 DynamicLayerAttention',
          'swin LightLayerAttention', 'vit BaseLayerAttention', 'mscan LightLayerAttention',
          'dla46_c BaseLayerAttention')
 
@@ -116,9 +118,11 @@ def test_compiles_without_a_graph_break_exports_and_traces(name, tmp_path):
     ('LightLayerAttention', dict(type='MRLAResNet', variant='light'), 'layer{}.{}.mrla.'),
     ('BaseLayerAttention', dict(type='MRLAResNet', variant='base'), 'layer{}.{}.mrla.'),
     ('RecurrentAggregation', dict(type='RLAResNet'), 'rla.'),
+    ('DynamicLayerAttention', dict(type='MRLAResNet', variant='dynamic'), 'mrla.'),
+    ('KeyCorrelatedLayerAttention', dict(type='MRLAResNet', variant='key_correlated'), 'layer{}.{}.mrla.'),
 ])
 def test_on_a_resnet_it_is_the_network_of_that_name(depth, aggregation, ours, names):
-    config = dict(depth=depth, base_channels=32, stem_channels=8)
+    config = dict(depth=depth, base_channels=64, stem_channels=8)  # for heads of 64 channels
     torch.manual_seed(0)
     model = draw(MODELS.build({**config, **ours})).eval()
     attached = MODELS.build(dict(type='LayerAggregation', backbone=dict(type='mmdet.ResNet', **config),
@@ -127,8 +131,8 @@ def test_on_a_resnet_it_is_the_network_of_that_name(depth, aggregation, ours, na
     for s, stage in enumerate(model.stages):
         for b in range(len(stage)):
             mine = names.format(s + 1, b)
-            yours = 'aggregation.' if names == 'rla.' else f'aggregation.{s}.{b}.'
-            state = {key.replace(mine, yours): value for key, value in state.items()}
+            yours = f'aggregation.{s}.{b}.' if '{}' in names else 'aggregation.'
+            state = {re.sub(f'^{mine}', yours, key): value for key, value in state.items()}
     attached.load_state_dict(state)
     x = images('resnet18')
     with torch.no_grad():
