@@ -65,7 +65,7 @@ class Junction:
         self.block, self.aggregation, self.step = block, aggregation, step
         self.starts, self.handover = starts, handover
         self.size_of, self.on_tokens, self.with_cp = ports.size, on_tokens, with_cp
-        self.shortcut_of = ports.shortcut
+        self.shortcut_of, self.first = ports.shortcut, ports.first
         self.shortcut = self.added = None
         if isinstance(ports.shortcut, nn.Module):
             self.shortcut_of = None
@@ -241,12 +241,12 @@ def attach(network: nn.Module, aggregation: type[nn.Module] | str, **options) ->
     if method.of_residuals:
         stages = with_shortcuts(stages)
         if not stages:
-            raise TypeError(f'{type(network).__name__} has no place for layer attention, since none of its blocks has a '
-                            'shortcut; RecurrentAggregation needs none')
+            raise TypeError(f'{type(network).__name__} has no place for layer attention, since none of its blocks has '
+                            'a shortcut; RecurrentAggregation needs none')
     if method.token_step is None and any(stage.on_tokens for stage in stages):
         have = ' and '.join(kind.__name__ for kind, method in METHODS.items() if method.token_step is not None)
-        raise TypeError(f'{type(network).__name__}, whose blocks pass tokens, has no place for this aggregation; it has '
-                        f'one for {have}')
+        raise TypeError(f'{type(network).__name__}, whose blocks pass tokens, has no place for this aggregation; it '
+                        f'has one for {have}')
     modules = method.build(stages, **options)
     for name in {ports.size for stage in stages for ports in stage.ports if isinstance(ports.size, str)}:
         network.get_submodule(name).register_forward_hook(handover.keep_size)

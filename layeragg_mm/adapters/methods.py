@@ -108,8 +108,8 @@ def dynamic_attentions(stages: Sequence[Stage], *, channels_per_head: int | None
 
 def key_correlated_attentions(stages: Sequence[Stage], *, channels_per_head: int | None = None,
                               **options) -> list[nn.ModuleList]:
-    """Build KCLA for each block; the state is expressed anew where a stage takes it over and, as published, at block 11.
-    """
+    """Build KCLA for each block; the state is expressed anew where a stage takes it over and, as published, at block
+    11."""
     modules, before = [], None
     for stage in stages:
         common = dict(heads(stage, 64, channels_per_head), **options)

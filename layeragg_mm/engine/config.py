@@ -9,6 +9,7 @@ from torch import nn
 
 from ..configs import walk
 from ..errors import InputError
+from .auto_channels import fill_channels
 
 __all__ = [
     'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'build_model', 'load_config',
@@ -85,6 +86,8 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
                              'Name keys that the config has, and values of their type.') from error
     if data_root is not None:
         set_data_root(cfg, data_root)
+    if cfg.get('model'):
+        fill_channels(cfg.model, cfg.get('default_scope', 'mmdet'))
     return cfg
 
 

@@ -94,8 +94,8 @@ def test_what_has_no_place_is_refused_in_a_sentence():
     with pytest.raises(TypeError, match=r'SSDVGG has no place for a layer aggregation: .*register'):
         layeragg_mm.attach(MODELS.build(dict(type='mmdet.SSDVGG', depth=16, out_feature_indices=(22, 34))),
                            LightLayerAttention)
-    with pytest.raises(TypeError, match='SwinTransformer, whose blocks pass tokens, has no place for this aggregation; it '
-                                        'has one for LightLayerAttention and BaseLayerAttention'):
+    with pytest.raises(TypeError, match='SwinTransformer, whose blocks pass tokens, has no place for this aggregation; '
+                                        'it has one for LightLayerAttention and BaseLayerAttention'):
         layeragg_mm.attach(build_plain('swin'), 'RecurrentAggregation')
     with pytest.raises(ValueError, match="'Attention' is not available; allowed: LightLayerAttention, "):
         layeragg_mm.attach(build_plain('resnet18'), 'Attention')
