@@ -13,13 +13,24 @@ from mmdet.models.backbones.resnet import ResNet
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .backbones import DCAMobileNetV2, DLANet, MobileNeXt, RLAResNet
+from .backbones import DCAMobileNetV2, DLANet, MobileNeXt, MRLAEfficientNet, RLAMobileNetV2, RLAResNet
 from .fast.channels_last import reads_channels_last, to_contiguous
 from .fast.frozen_norm import Affine, affine_of_frozen
 from .fast.joint_projection import JointConvs, are_joinable, joint_step
-from .layers import DGConv2d, DOConv2d, PSConv2d, PyConv2d, RecurrentAggregation, WeightNetConv2d, dla
+from .layers import (
+    DGConv2d,
+    DOConv2d,
+    InvertedRecurrentAggregation,
+    KeyCorrelatedLayerAttention,
+    PSConv2d,
+    PyConv2d,
+    RecurrentAggregation,
+    WeightNetConv2d,
+    dla,
+)
 from .layers.dca import SpatialGate
 from .layers.forms import carries_hooks
+from .layers.inverted_rla import ReadThroughDepthwise
 from .layers.mrla import LayerAttention
 from .layers.weight_net import WeightNetShuffleBlock
 from .necks.deformable import DeformableConv2d
@@ -29,6 +40,7 @@ __all__ = ['fuse']
 # Exactly these: what extends them may compute its weights anew each time.
 CONVOLUTIONS = (nn.Conv2d, wrappers.Conv2d, nn.ConvTranspose2d, wrappers.ConvTranspose2d, ModulatedDeformConv2dPack,
                 DeformableConv2d, PSConv2d, WeightNetConv2d, PyConv2d, DGConv2d)
+COMPUTE_IN_CHANNELS_LAST = ResNet, DLANet, MobileNeXt, DCAMobileNetV2, MRLAEfficientNet, RLAMobileNetV2
 
 
 @torch.no_grad()
@@ -72,7 +84,7 @@ def fuse(model: nn.Module) -> nn.Module:
             _join(norm, convs)
         if isinstance(module, RLAResNet):
             _join_projections(module)
-        if isinstance(module, (ResNet, DLANet, MobileNeXt, DCAMobileNetV2)) and reads_channels_last(module):
+        if isinstance(module, COMPUTE_IN_CHANNELS_LAST) and reads_channels_last(module):
             for conv in module.modules():
                 if type(conv) in CONVOLUTIONS:
                     conv.to(memory_format=torch.channels_last)
@@ -119,8 +131,8 @@ def _join(norm_place: _Place, conv_places: list[_Place]) -> None:
     norm, convs = norm_place.get(), [place.get() for place in conv_places]
     if not isinstance(norm, _BatchNorm) or norm.running_mean is None or norm.weight is None:
         return
-    # Weights that a hook computes (spectral norm) would be overwritten.
-    if any(type(conv) not in CONVOLUTIONS or conv._forward_pre_hooks for conv in convs):
+    # Weights that a hook computes (spectral norm) would be overwritten, and what a hook adds (RLA) would not be scaled.
+    if any(type(conv) not in CONVOLUTIONS or conv._forward_pre_hooks or conv._forward_hooks for conv in convs):
         return
     scale, shift = affine_of_frozen(norm)
     norm_place.put(nn.Identity() if convs else Affine(scale, shift))
@@ -216,6 +228,42 @@ def _(module: RLAResNet):
             if isinstance(convs[1].get(), nn.Identity):
                 del convs[1]
             yield _Place(block, block.norm1_name), *convs
+
+
+@_junctions.register
+def _(module: RLAMobileNetV2):
+    # The last norm of a block and of the head read from two modules; when their own turn comes, these norms are gone.
+    for stage, reads in zip(module.stages, module.rla.reads):
+        for block, read in zip(stage, reads):
+            last = block.linear_conv
+            convs = [_Place(last, 'conv')]
+            if isinstance(read, ReadThroughDepthwise):
+                convs.append(_Place(read, 'project'))
+            yield _Place(last, last.norm_name), *convs
+    if module.has_head:
+        head = module.conv2
+        yield _Place(head, head.norm_name), _Place(head, 'conv'), _Place(module.rla.head, '2')
+
+
+@_junctions.register
+def _(module: ReadThroughDepthwise):
+    yield _Place(module, 'norm'), _Place(module, 'conv')
+
+
+@_junctions.register
+def _(module: InvertedRecurrentAggregation):
+    for norms in module.norms:
+        for name in norms._modules:
+            yield (_Place(norms, name),)
+    if module.head is not None:
+        yield (_Place(module.head, '0'),)
+
+
+@_junctions.register
+def _(module: KeyCorrelatedLayerAttention):
+    yield (_Place(module, 'norm'),)
+    if module.state_norm is not None:
+        yield _Place(module, 'state_norm'), *([] if module.state_conv is None else [_Place(module, 'state_conv')])
 
 
 @_junctions.register(dla.BasicBlock)

@@ -13,12 +13,22 @@ from functools import partial
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..layers import BaseLayerAttention, LightLayerAttention, RecurrentAggregation
+from ..layers import (
+    BaseLayerAttention,
+    DynamicLayerAttention,
+    InvertedRecurrentAggregation,
+    KeyCorrelatedLayerAttention,
+    LightLayerAttention,
+    RecurrentAggregation,
+)
 from ..layers.forms import carries_hooks, replaceable
 from .connected import Connected, connected_step
 from .resnet import ADAPTERS, BlockAdapter
 
-__all__ = ['AggregatingMixin', 'base_step', 'light_step', 'plain_step', 'recurrent_step']
+__all__ = [
+    'AggregatingMixin', 'base_step', 'dynamic_step', 'inverted_recurrent_step', 'key_correlated_step', 'light_step',
+    'plain_step', 'recurrent_step'
+]
 
 
 def plain_step(adapter: BlockAdapter, block: nn.Module, aggregation: None, x: Tensor, state: None):
@@ -26,16 +36,30 @@ def plain_step(adapter: BlockAdapter, block: nn.Module, aggregation: None, x: Te
     return adapter.run(block, x).out, state
 
 
-def light_step(adapter: BlockAdapter, block: nn.Module, attention: LightLayerAttention, x: Tensor, state: None):
-    """MRLA-light: what a layer knows of the earlier ones, it has from its block's shortcut."""
+def light_step(adapter: BlockAdapter, block: nn.Module, attention: LightLayerAttention | None, x: Tensor, state: None):
+    """MRLA-light: what a layer knows of the earlier ones, it has from its block's shortcut; None has no attention."""
     ran = adapter.run(block, x)
-    return attention(ran.out, ran.shortcut), state
+    return ran.out if attention is None else attention(ran.out, ran.shortcut), state
 
 
 def base_step(adapter: BlockAdapter, block: nn.Module, attention: BaseLayerAttention, x: Tensor, state: tuple | None):
     """MRLA-base: the state is the history, keys and values of the blocks before in the stage."""
     ran = adapter.run(block, x)
     return attention(ran.out, state or ())
+
+
+def dynamic_step(adapter: BlockAdapter, block: nn.Module, aggregation: tuple[DynamicLayerAttention, int], x: Tensor,
+                 state: tuple | None):
+    """Dynamic layer attention: the state is that of the stage's gated cell."""
+    attention, index = aggregation
+    ran = adapter.run(block, x)
+    return attention(index, ran.out, ran.shortcut, state)
+
+
+def key_correlated_step(adapter: BlockAdapter, block: nn.Module, attention: KeyCorrelatedLayerAttention, x: Tensor,
+                        state: tuple | None):
+    """KCLA: the state is the weighted sum of all blocks' outputs so far, and of their weights."""
+    return attention(adapter.run(block, x).out, state)
 
 
 @replaceable
@@ -45,6 +69,15 @@ def recurrent_step(adapter: BlockAdapter, block: nn.Module, aggregation: tuple[R
     recurrence, index = aggregation
     ran = adapter.run(block, x, recurrence.read(index, state))
     return ran.out, recurrence.update(index, ran.out, state)
+
+
+def inverted_recurrent_step(adapter: BlockAdapter, block: nn.Module,
+                            aggregation: tuple[InvertedRecurrentAggregation, tuple[int, int]], x: Tensor,
+                            state: Tensor | None):
+    """RLA among inverted residuals: the block reads the hidden state, and its branch updates it."""
+    recurrence, place = aggregation
+    ran = adapter.run(block, x, recurrence.read(place, state))
+    return ran.out, recurrence.update(place, ran.branch, state)
 
 
 class AggregatingMixin:

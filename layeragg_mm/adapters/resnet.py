@@ -23,9 +23,11 @@ class Ports(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What a block gave: its output after the last activation, and its shortcut (projected), of the same shape."""
+    """What a block gave: its output after the last activation, its shortcut (projected; None of a block without one),
+    and its branch before the sum with it where a trunk's aggregation reads that, all of the same shape."""
     out: Tensor
-    shortcut: Tensor
+    shortcut: Tensor | None
+    branch: Tensor | None = None
 
 
 class BlockAdapter(NamedTuple):

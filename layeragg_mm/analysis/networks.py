@@ -1,11 +1,13 @@
 """The networks that the benchmark compares: backbones by name, detectors by config, each in its published form too."""
+import copy
 import re
+from inspect import signature
 
 from mmdet.models.detectors import BaseDetector
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
-from ..backbones.variants import PLAIN, VARIANTS
+from ..backbones.variants import ATTACHED, PLAIN, VARIANTS
 from ..engine.config import read_config
 from ..engine.model_checks import build_model
 from ..errors import InputError
@@ -26,15 +28,25 @@ def is_detector(name: str) -> bool:
 
 
 def build_backbone(name: str, *, depth: int | None = None, norm_eval: bool = True) -> nn.Module:
-    """Build a backbone of ``PLAIN``, :data:`CONVOLUTIONS` or ``VARIANTS``, at another depth if one is given.
+    """Build a backbone of ``PLAIN``, :data:`CONVOLUTIONS`, ``VARIANTS`` or ``ATTACHED``, at another depth if one is given.
+
+    Args:
+        name: of the backbone.
+        depth: in place of its own.
+        norm_eval: for backbones that have this argument.
 
     Raises:
         InputError: no backbone has this name, or it does not come in depths.
     """
-    rows = {**PLAIN, **CONVOLUTIONS, **VARIANTS}
+    rows = {**PLAIN, **CONVOLUTIONS, **VARIANTS, **ATTACHED}
     if name not in rows:
         raise InputError(f'no backbone is called {name}', f'Available: {", ".join(rows)}.')
-    cfg = dict(rows[name], norm_eval=norm_eval)
+    cfg = copy.deepcopy(rows[name])
+    trunk = cfg.get('backbone', cfg)
+    if trunk['type'].startswith('mmseg') or trunk['type'] == 'MRLAVisionTransformer':
+        from .. import segmentation  # noqa: F401  (registers what needs MMSegmentation)
+    if any('norm_eval' in signature(kind).parameters for kind in MODELS.get(trunk['type']).__mro__[:-1]):
+        trunk['norm_eval'] = norm_eval
     if depth is not None:
         if 'depth' not in cfg:
             raise InputError(f'{name} does not come in depths', 'Compare it without --depths.')

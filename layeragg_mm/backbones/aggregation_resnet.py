@@ -67,3 +67,10 @@ class AggregationResNet(AggregatingMixin, ReleasedResNet):
     def stages(self) -> list[nn.Sequential]:
         """The stages' blocks, in order."""
         return self.trunk.stages(self)
+
+    def _freeze_stages(self) -> None:
+        super()._freeze_stages()
+        # MMDetection calls this once before there is an aggregation.
+        if self.aggregation_of_stages is not None and hasattr(self, self.aggregation_of_stages):
+            for aggregation in getattr(self, self.aggregation_of_stages)[:max(self.frozen_stages, 0)]:
+                aggregation.eval().requires_grad_(False)

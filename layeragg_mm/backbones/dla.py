@@ -69,7 +69,7 @@ class DLANet(ReleasedCheckpointMixin, BaseModule):
         ]
     }
     prefixes = ('backbone.', 'base.')
-    trunk_keys = re.compile(r'(?!.*\.conv_offset\.)')  # all but the offsets of deformable convolutions
+    trunk_keys = re.compile(r'(?!.*\.conv_offset\.|aggregation\.)')  # not the offsets of deformable convolutions
 
     def __init__(self,
                  arch: str,

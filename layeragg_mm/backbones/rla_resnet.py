@@ -60,12 +60,6 @@ class RLAResNet(AggregationResNet):
                 zero_init=zero_init_rla) for i, blocks in enumerate(ports))
         self._freeze_stages()  # of the aggregation too
 
-    def _freeze_stages(self) -> None:
-        super()._freeze_stages()
-        if hasattr(self, 'rla'):  # MMDetection calls this once before
-            for aggregation in self.rla[:max(self.frozen_stages, 0)]:
-                aggregation.eval().requires_grad_(False)
-
 
 @MODELS.register_module()
 class RLAResNeXt(RLAResNet):

@@ -22,7 +22,7 @@ class ReleasedCheckpointMixin:
     loader call, so that ``init_cfg=dict(type='Pretrained', ...)``, ``load_from``, ``resume`` and a
     plain ``load_state_dict(torch.load(file))`` all pass through it:
 
-    1. a file nested under ``state_dict`` is unpacked, ``module.`` prefixes are removed, and of a whole
+    1. a file nested under ``state_dict`` or ``model`` is unpacked, ``module.`` prefixes are removed, and of a whole
        model given to one part of it alone, the keys behind one of ``prefixes`` are taken;
     2. :meth:`translate_released` renames the authors' keys to ours and drops their classifier;
     3. what is left must be exactly this module's state, name by name and shape by shape. One thing may
@@ -89,8 +89,9 @@ class ReleasedCheckpointMixin:
 
 
 def _unpack(state: dict, prefixes: tuple[str, ...]) -> dict[str, Tensor]:
-    if 'state_dict' in state:
-        state = dict(state['state_dict'])
+    for wrapper in ('state_dict', 'model'):  # mmengine and most authors; DeiT's trainer
+        if isinstance(state.get(wrapper), dict):
+            state = dict(state[wrapper])
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     for prefix in prefixes:
         part = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
@@ -101,7 +102,7 @@ def _unpack(state: dict, prefixes: tuple[str, ...]) -> dict[str, Tensor]:
 
 def _component(key: str) -> str:
     """Return the last part of a key's path that names a module not addressed by a number, e.g. ``se``."""
-    path = re.sub(r'^(layer\d+\.\d+\.(conv\d\.)?|level\d\..*conv2\.)', '', key)
+    path = re.sub(r'^(layer\d+\.\d+\.(conv\d\.)?|layers\.\d+\.(\d+\.)?|level\d\..*conv2\.)', '', key)
     return path.split('.')[0]
 
 

@@ -8,6 +8,7 @@ from mmengine.registry import init_default_scope
 
 from ..configs import walk
 from ..errors import InputError
+from .auto_channels import fill_channels
 from .distributed import check_launcher
 from .options import OptionsAction
 from .overrides import override
@@ -90,6 +91,8 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | Non
         override(cfg, cfg_options)
     if data_root is not None:
         set_data_root(cfg, data_root)
+    if cfg.get('model'):
+        fill_channels(cfg.model, cfg.get('default_scope', 'mmdet'))
     return cfg
 
 

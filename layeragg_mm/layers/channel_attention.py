@@ -51,13 +51,13 @@ class EfficientChannelAttention(nn.Module):
     """ECA: ``x * sigmoid(conv1d(avgpool(x)))``, one 1-D convolution along the channels (arXiv 1910.03151).
 
     Args:
-        in_channels: channels C of the input (N, C, H, W), which is also the output's shape. The kernel size follows
-            from it, see :func:`adaptive_kernel_size`.
+        in_channels: channels C of the input (N, C, H, W), which is also the output's shape.
+        kernel_size: odd; by default it follows from C, see :func:`adaptive_kernel_size`.
     """
 
-    def __init__(self, in_channels: int) -> None:
+    def __init__(self, in_channels: int, kernel_size: int | None = None) -> None:
         super().__init__()
-        kernel_size = adaptive_kernel_size(in_channels)
+        kernel_size = kernel_size or adaptive_kernel_size(in_channels)
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -13,39 +13,24 @@ __all__ = ['BaseLayerAttention', 'LightLayerAttention']
 History = tuple[tuple[Tensor, Tensor], ...]  # key and value of each block, the first one's first
 
 
-class LayerAttention(nn.Module):
-    """What both forms of MRLA share: query, key and value of a block's output, and the norm of the result.
+class QueryKeyValue(nn.Module):
+    """What all forms of layer attention share: query, key and value of a block's output.
 
     With ``g`` the global average pool of ``x`` (N, C, H, W): query ``W_q g`` and key ``W_k g`` are 1-D convolutions
     along the channels, the value ``W_v x`` is a 3x3 depthwise convolution; all without bias. A head is a group of
     ``channels_per_head`` channels.
     """
 
-    def __init__(self,
-                 channels: int,
-                 *,
-                 channels_per_head: int,
-                 norm: Callable[[int], nn.Module],
-                 drop_path_rate: float,
-                 zero_init: bool) -> None:
+    def __init__(self, channels: int, *, channels_per_head: int) -> None:
         super().__init__()
         if channels % channels_per_head:
             raise ValueError(f'channels_per_head={channels_per_head} does not divide {channels} channels; '
                              f'allowed are the divisors of {channels}')
         self.channels_per_head = channels_per_head
-        self.zero_init = zero_init
         kernel_size = adaptive_kernel_size(channels)
         self.query = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.key = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.value = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
-        self.norm = norm(channels)
-        self.drop_path = DropPath(drop_path_rate) if drop_path_rate else nn.Identity()
-
-    def init_weights(self) -> None:
-        """Draw initial weights; the norm's scale decides whether the module starts as the identity."""
-        nn.init.kaiming_normal_(self.value.weight, mode='fan_out', nonlinearity='relu')
-        nn.init.constant_(self.norm.weight, 0. if self.zero_init else 1.)
-        nn.init.zeros_(self.norm.bias)
 
     @replaceable
     def value_of(self, x: Tensor) -> Tensor:
@@ -56,6 +41,28 @@ class LayerAttention(nn.Module):
         """Return query and key of ``x`` (N, C, H, W), each (N, heads, channels per head)."""
         pooled = global_average(x)[:, None]
         return tuple(layer(pooled)[:, 0].unflatten(1, (-1, self.channels_per_head)) for layer in (self.query, self.key))
+
+
+class LayerAttention(QueryKeyValue):
+    """What both forms of MRLA share: query, key and value, and the norm of the result."""
+
+    def __init__(self,
+                 channels: int,
+                 *,
+                 channels_per_head: int,
+                 norm: Callable[[int], nn.Module],
+                 drop_path_rate: float,
+                 zero_init: bool) -> None:
+        super().__init__(channels, channels_per_head=channels_per_head)
+        self.zero_init = zero_init
+        self.norm = norm(channels)
+        self.drop_path = DropPath(drop_path_rate) if drop_path_rate else nn.Identity()
+
+    def init_weights(self) -> None:
+        """Draw initial weights; the norm's scale decides whether the module starts as the identity."""
+        nn.init.kaiming_normal_(self.value.weight, mode='fan_out', nonlinearity='relu')
+        nn.init.constant_(self.norm.weight, 0. if self.zero_init else 1.)
+        nn.init.zeros_(self.norm.bias)
 
 
 class LightLayerAttention(LayerAttention):

@@ -57,9 +57,11 @@ class RecurrentAggregation(nn.Module):
         self.reads = nn.ModuleList(
             nn.Conv2d(hidden_channels, width, 1, stride=stride, bias=False) if i or reads_first else nn.Identity()
             for i, (width, (stride, _)) in enumerate(zip(widths, strides)))
-        self.project = nn.Conv2d(channels, hidden_channels, 1, bias=False)
-        self.recur = nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, bias=False)
-        self.norms = nn.ModuleList(norm(hidden_channels) for _ in range(len(widths) - (not updates_last)))
+        updates = len(widths) - (not updates_last)
+        self.project = nn.Conv2d(channels, hidden_channels, 1, bias=False) if updates else nn.Identity()
+        self.recur = (nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, bias=False) if updates
+                      else nn.Identity())
+        self.norms = nn.ModuleList(norm(hidden_channels) for _ in range(updates))
         # Odd sizes round up, as in the blocks' convolutions.
         self.pools = nn.ModuleList(
             nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False) if stride > 1 else nn.Identity()

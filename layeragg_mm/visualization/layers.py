@@ -7,20 +7,28 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from ..adapters import BlockAdapter
+from ..adapters import Aggregating, BlockAdapter
 from ..backbones import MRLAResNet, RLAResNet
 from ..errors import InputError
 from ..fast.frozen_norm import affine_of_frozen
 from ..fast.joint_projection import JointConvs, Pending
-from ..layers import LightLayerAttention
+from ..layers import (
+    BaseLayerAttention,
+    BaseTokenAttention,
+    LightLayerAttention,
+    LightTokenAttention,
+    RecurrentAggregation,
+)
 
 __all__ = ['AttentionWatch', 'HiddenStateWatch', 'watch_layers']
 
+WATCHED = BaseLayerAttention, BaseTokenAttention, LightLayerAttention, LightTokenAttention
 MAX_NUMBERED = 8  # layers of a stage up to which each cell of a heat map tells its number
 
 
@@ -29,12 +37,13 @@ def watch_layers(model: nn.Module) -> Iterator['AttentionWatch | HiddenStateWatc
     """Watch the backbone of ``model`` while the context lasts; every image that passes it in evaluation mode counts.
 
     Raises:
-        InputError: the backbone has neither layer attention (MRLA) nor a hidden state (RLA), or it is MRLA-light with
-            a norm that is no fixed scale in evaluation (batch norm is).
+        InputError: the backbone has neither layer attention (MRLA, light or base) nor a hidden state (RLA), or it is
+            MRLA-light with a norm that is no fixed scale in evaluation (batch norm is).
     """
     for module in model.modules():
-        if isinstance(module, (MRLAResNet, RLAResNet)):
-            watch = AttentionWatch(module) if isinstance(module, MRLAResNet) else HiddenStateWatch(module)
+        kind = _watch_of(module)
+        if kind is not None:
+            watch = kind(module)
             try:
                 yield watch
             finally:
@@ -42,7 +51,26 @@ def watch_layers(model: nn.Module) -> Iterator['AttentionWatch | HiddenStateWatc
             return
     backbone = getattr(model, 'backbone', model)
     raise InputError(f'{type(backbone).__name__} has no layer attention and no hidden state to look at',
-                     'Give a config whose backbone is MRLAResNet, RLAResNet or RLAResNeXt.')
+                     'Give a config whose backbone is MRLAResNet (light or base), RLAResNet, RLAResNeXt, or any with '
+                     'LightLayerAttention, BaseLayerAttention or RecurrentAggregation attached.')
+
+
+def _watch_of(module: nn.Module) -> type | None:
+    """Return what can watch a module, None if nothing can."""
+    if isinstance(module, RLAResNet):
+        return HiddenStateWatch
+    if isinstance(module, Aggregating) and isinstance(module.aggregation[0], RecurrentAggregation):
+        return AttachedStateWatch
+    if isinstance(module, (Aggregating, MRLAResNet)) and isinstance(attentions_of(module)[0][0], WATCHED):
+        return AttentionWatch
+    return None
+
+
+def attentions_of(backbone: nn.Module) -> list[list[nn.Module | None]]:
+    """Return the layer attention of each block, by stage."""
+    if isinstance(backbone, Aggregating):
+        return [list(stage) if isinstance(stage, nn.ModuleList) else [stage] for stage in backbone.aggregation]
+    return [[getattr(block, 'mrla', None) for block in stage] for stage in backbone.stages]
 
 
 class AttentionWatch:
@@ -67,17 +95,23 @@ class AttentionWatch:
     Source: Fang et al., arXiv 2302.03985, sections 3.2 and 3.3.
     """
 
-    def __init__(self, backbone: MRLAResNet) -> None:
-        self.light = isinstance(backbone.stages[0][0].mrla, LightLayerAttention)
-        self.rows = [[[] for _ in stage] for stage in backbone.stages]
-        layers = [(rows, block.mrla) for stage, blocks in zip(self.rows, backbone.stages)
-                  for rows, block in zip(stage, blocks)]
-        firsts = [blocks[0].mrla for blocks in backbone.stages]
+    def __init__(self, backbone: nn.Module) -> None:
+        stages = attentions_of(backbone)
+        self.light = isinstance(stages[0][0], (LightLayerAttention, LightTokenAttention))
+        self.rows = [[[] for _ in stage] for stage in stages]
         record = self._record_light if self.light else self._record_base
-        self.hooks = [mrla.register_forward_pre_hook(partial(record, rows, mrla in firsts)) for rows, mrla in layers]
+        self.hooks = [mrla.register_forward_pre_hook(partial(record, rows, i == 0))
+                      for stage, attentions in zip(self.rows, stages)
+                      for i, (rows, mrla) in enumerate(zip(stage, attentions))]
 
     def _record_base(self, rows: list, first: bool, mrla: nn.Module, inputs: tuple) -> None:
-        weights, _ = mrla.attention(inputs[0], inputs[1] if len(inputs) > 1 else ())
+        x, history = inputs[0], inputs[1] if len(inputs) > 1 else ()
+        if isinstance(mrla, BaseTokenAttention):
+            query, key = mrla.query_and_key(mrla.split(x, inputs[2])[1])
+            scores = torch.stack([(query * earlier).sum(-1) for earlier in (*(key for key, _ in history), key)])
+            weights = (scores / mrla.channels_per_head**.5).softmax(0)
+        else:
+            weights, _ = mrla.attention(x, history)
         rows.append([weight.mean().item() for weight in weights])
 
     def _record_light(self, rows: list, first: bool, mrla: nn.Module, inputs: tuple) -> None:
@@ -201,3 +235,35 @@ class HiddenStateWatch:
         images = len(next(iter(self.records.values()), ()))
         figure.suptitle(f'RLA: the hidden state along the depth; {images} image{"s" if images > 1 else ""}')
         figure.savefig(path, dpi=110)
+
+
+class AttachedStateWatch(HiddenStateWatch):
+    """The same of a network that RLA was attached to; the first convolution is the one that the state is added to."""
+
+    def __init__(self, backbone: Aggregating) -> None:
+        self.depths = [len(stage) for stage in backbone.blocks_of_stages]
+        self.records, self.hooks, self.steps = defaultdict(list), [], []
+        for number, block in enumerate(chain(*backbone.blocks_of_stages)):
+            junction, parts = block.forward, []
+            self.steps.append((junction, junction.step))
+            junction.step = partial(self._record_step, junction.step, number, parts)
+            self.hooks.append(junction.first.register_forward_hook(partial(self._keep_parts, junction, parts)))
+
+    @staticmethod
+    def _keep_parts(junction, parts: list, layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        if junction.added is not None:
+            parts[:] = junction.added, output - junction.added
+
+    def _record_step(self, step: Callable[..., tuple], number: int, parts: list, call, block: nn.Module, place: tuple,
+                     x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        result = step(call, block, place, x, state)
+        if state is not None:
+            read, own = (part.flatten(1).norm(dim=1) for part in parts)
+            self.records[number] += zip(state.square().mean((1, 2, 3)).sqrt().tolist(), (read / own).tolist())
+        return result
+
+    def stop(self) -> None:
+        for hook in self.hooks:
+            hook.remove()
+        for junction, step in self.steps:
+            junction.step = step

@@ -3,7 +3,7 @@ import torch
 from conftest import REPOSITORY
 from mmengine.registry import MODELS
 
-from layeragg_mm.backbones.variants import PLAIN, VARIANTS
+from layeragg_mm.backbones.variants import ATTACHED, PLAIN, VARIANTS
 
 
 def test_the_documents_table_has_every_backbone_with_its_parameters_channels_and_strides():
@@ -11,7 +11,7 @@ def test_the_documents_table_has_every_backbone_with_its_parameters_channels_and
     table = text.split('<!-- backbones:begin -->')[1].split('<!-- backbones:end -->')[0]
     rows = {cells[0]: cells[1:] for cells in ([cell.strip() for cell in line.strip('| \n').split('|')]
                                              for line in table.strip().splitlines()[2:])}
-    assert list(rows) == [*PLAIN, *VARIANTS]
+    assert list(rows) == [*PLAIN, *VARIANTS, *ATTACHED]
     for name, cfg in VARIANTS.items():
         with torch.device('meta'):
             model = MODELS.build(cfg)
