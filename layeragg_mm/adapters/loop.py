@@ -8,8 +8,11 @@ A step is one of the functions below: it runs the block as its adapter says, and
 the state. Nothing is hidden in modules: what a block knows of earlier ones is ``state``.
 """
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
+from threading import RLock
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -23,7 +26,7 @@ from ..layers import (
 )
 from ..layers.forms import carries_hooks, replaceable
 from .connected import Connected, connected_step
-from .resnet import ADAPTERS, BlockAdapter
+from .resnet import ADAPTERS, BlockAdapter, adapter_of
 
 __all__ = [
     'AggregatingMixin', 'base_step', 'dynamic_step', 'inverted_recurrent_step', 'key_correlated_step', 'light_step',
@@ -80,6 +83,9 @@ def inverted_recurrent_step(adapter: BlockAdapter, block: nn.Module,
     return ran.out, recurrence.update(place, ran.branch, state)
 
 
+CALLING = RLock()  # a module has one forward, whoever calls it
+
+
 class AggregatingMixin:
     """A network whose forward is the loop.
 
@@ -104,7 +110,7 @@ class AggregatingMixin:
         x, state, outs = self.trunk.stem(self, x), None, []
         for s, stage in enumerate(self.trunk.stages(self)[:max(self.out_indices) + 1]):
             if self.aggregation_of_blocks is not None:
-                aggregations = [getattr(block, self.aggregation_of_blocks) for block in stage]
+                aggregations = [getattr(block, self.aggregation_of_blocks, None) for block in stage]
             elif self.aggregation_of_stages is not None:
                 aggregations = [(getattr(self, self.aggregation_of_stages)[s], i) for i in range(len(stage))]
             else:
@@ -127,7 +133,10 @@ class AggregatingMixin:
     def _loop(self, stage: nn.Sequential, aggregations: list, x: Tensor, state) -> tuple:
         for block, aggregation in zip(stage, aggregations):
             step = partial(connected_step, self.step) if self.connected else self.step
-            step = partial(step, ADAPTERS[type(block)], block, aggregation)
+            adapter = ADAPTERS.get(type(block))
+            if adapter is None or 'forward' in block.__dict__:
+                adapter = adapter_of(block)
+            step = partial(step, adapter, block, aggregation)
             if block.with_cp and x.requires_grad:
                 step = partial(checkpoint, step, use_reentrant=False)
             x, state = _call(block, step, x, state) if carries_hooks(block) else step(x, state)
@@ -143,8 +152,10 @@ def _call(module: nn.Module, compute: Callable, x: Tensor, state) -> tuple:
         after.append(state_after)
         return out
 
-    module.forward = forward
-    try:
-        return module(x), after[0]
-    finally:
-        del module.forward
+    forward.opens = True
+    with nullcontext() if torch.compiler.is_compiling() else CALLING:
+        module.forward = forward
+        try:
+            return module(x), after[0]
+        finally:
+            del module.forward

@@ -88,12 +88,17 @@ def adapter_of(block: nn.Module) -> BlockAdapter:
     """Return how ``block`` is run.
 
     Raises:
-        TypeError: nobody told how blocks of this kind are; the message lists the kinds that are known.
+        TypeError: nobody told how blocks of this kind are, or the block's forward was replaced; the message tells what
+            to do.
     """
+    kind = f'{type(block).__module__}.{type(block).__name__}'
+    instead = ('change the layers in a block, or take the plain network with layeragg_mm.attach, which calls its '
+               'blocks as they are')
     if type(block) not in ADAPTERS:
         known = ', '.join(f'{kind.__module__}.{kind.__name__}' for kind in ADAPTERS)
-        raise TypeError(f'layer aggregation does not know blocks of {type(block).__module__}.{type(block).__name__}; '
-                        f'known: {known}')
+        raise TypeError(f'this network opens its blocks, and does not know those of {kind}; known: {known}; {instead}')
+    if 'forward' in block.__dict__ and not hasattr(block.forward, 'opens'):
+        raise TypeError(f'this network opens its blocks, and the forward of a {kind} was replaced; {instead}')
     return ADAPTERS[type(block)]
 
 

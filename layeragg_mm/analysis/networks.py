@@ -28,7 +28,7 @@ def is_detector(name: str) -> bool:
 
 
 def build_backbone(name: str, *, depth: int | None = None, norm_eval: bool = True) -> nn.Module:
-    """Build a backbone of ``PLAIN``, :data:`CONVOLUTIONS`, ``VARIANTS`` or ``ATTACHED``, at another depth if one is given.
+    """Build a backbone of ``PLAIN``, :data:`CONVOLUTIONS`, ``VARIANTS`` or ``ATTACHED``, perhaps at another depth.
 
     Args:
         name: of the backbone.

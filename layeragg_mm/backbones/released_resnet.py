@@ -24,8 +24,14 @@ class ReleasedResNet(ReleasedCheckpointMixin, ResNet):
 
     def __init__(self, depth: int, **kwargs) -> None:
         one_of('depth', depth, list(self.arch_settings))
-        for index in kwargs.get('out_indices', ()):
-            one_of('out_indices', index, range(kwargs.get('num_stages', 4)))
+        stages = kwargs.get('num_stages', 4)
+        one_of('frozen_stages', kwargs.get('frozen_stages', -1), range(-1, stages + 1))
+        out_indices = kwargs.get('out_indices', (0,))
+        if isinstance(out_indices, int) or not out_indices:
+            raise ValueError(f'out_indices={out_indices} is not available; allowed: one or more of '
+                             f'{", ".join(map(str, range(stages)))}, e.g. ({stages - 1},)')
+        for index in out_indices:
+            one_of('out_indices', index, range(stages))
         super().__init__(depth, **kwargs)
 
     def train(self, mode: bool = True):

@@ -37,15 +37,12 @@ def channels_last(forward: Callable) -> Callable:
 
 
 def reads_channels_last(network: nn.Module) -> bool:
-    """Whether every part of ``network`` can, looked up once: mmcv's own operators, as deformable convolutions, cannot.
+    """Whether every part of ``network`` can; mmcv's own operators, as deformable convolutions, cannot.
 
-    They read a map as if it were contiguous.
+    They read a map as if it were contiguous. Looked up each time, since a part can be replaced.
     """
-    known = network.__dict__.get('_reads_channels_last')
-    if known is None:
-        known = not any(type(part).__module__.startswith('mmcv.ops') for part in network.modules())
-        network.__dict__['_reads_channels_last'] = known
-    return known
+    homes = {base.__module__ for part in network.modules() for base in type(part).__mro__}
+    return not any(home.startswith('mmcv.ops') for home in homes)
 
 
 def to_contiguous(x: Tensor) -> Tensor:

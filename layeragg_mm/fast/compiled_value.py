@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..layers.forms import Form, carries_hooks
 from ..layers.mrla import LayerAttention
+from .light_attention import is_depthwise
 
 __all__ = []
 
@@ -18,7 +19,7 @@ form = Form('compiled_value')
 @form.replaces(LayerAttention.value_of)
 def value_of(module: LayerAttention, x: Tensor) -> Tensor:
     if (not torch.compiler.is_compiling() or not torch.is_grad_enabled() or x.device.type not in form.devices
-            or carries_hooks(module.value)):
+            or not is_depthwise(module.value) or carries_hooks(module.value)):
         return NotImplemented
     weight = module.value.weight
     if torch.is_autocast_enabled(x.device.type):  # done for a convolution, not for an operator of ours

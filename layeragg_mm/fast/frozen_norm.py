@@ -21,6 +21,7 @@ from ..layers.forms import Form, carries_hooks
 __all__ = ['Affine', 'affine_of_frozen', 'is_plain', 'joined_weight', 'map_is_larger']
 
 form = Form('frozen_norm')
+PLAIN_NORMS = _BatchNorm.forward, nn.SyncBatchNorm.forward  # what extends them with a forward of its own is called
 
 
 class Affine(nn.Module):
@@ -41,7 +42,8 @@ def affine_of_frozen(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     A batch norm in evaluation mode uses its running statistics, as detectors train it (``norm_eval=True``): then
     ``s = weight / sqrt(running_var + eps)``, ``b = bias - s * running_mean``. Gradients reach weight and bias.
     """
-    if isinstance(norm, _BatchNorm) and norm.affine and not norm.training and norm.running_mean is not None:
+    if (isinstance(norm, _BatchNorm) and type(norm).forward in PLAIN_NORMS and norm.affine and not norm.training
+            and norm.running_mean is not None):
         scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
         return scale, norm.bias - scale * norm.running_mean
     return (norm.weight, norm.bias) if isinstance(norm, Affine) else None

@@ -27,7 +27,8 @@ def attend(module: BaseLayerAttention, x: Tensor, history: History = ()) -> tupl
     dropping = module.training and not isinstance(module.drop_path, nn.Identity)
     affine = None if dropping or not isinstance(module.act, nn.Identity) else affine_of_frozen(module.norm)
     if affine is not None:
-        out, *values = history_sum(x, *affine, weights, values)
+        scale, shift = (value.to(x.dtype) for value in affine)  # under autocast x is in the lower precision
+        out, *values = history_sum(x, scale, shift, weights, values)
     else:
         out, *values = history_sum(None, None, None, weights, values)
         out = x + module.drop_path(module.act(module.norm(out)))

@@ -38,8 +38,8 @@ class Pending(NamedTuple):
 @form.replaces(recurrent_step)
 def step(adapter: BlockAdapter, block: nn.Module, place: Place, x: Tensor, state: Pending | Tensor | None) -> tuple:
     recurrence, index = place
-    if x.device.type not in form.devices:
-        return NotImplemented  # nothing is pending: it was off for the block before, too
+    if x.device.type not in form.devices and not isinstance(state, Pending):  # else it was switched off on the way
+        return NotImplemented
     if state is None:
         return joint_step(adapter, block, place, x, None)
     if isinstance(state, Pending):
@@ -85,7 +85,8 @@ def updated(recurrence: RecurrentAggregation, index: int, hidden: Tensor | None,
     if scale is None:
         projected = recurrence.norms[index](projected)
     # Without a state it may be a part of a larger map, which autograd does not let change in place.
-    return recurrence.recur(torch.tanh(projected) if hidden is None else projected.tanh_())
+    own = hidden is not None and scale is not None
+    return recurrence.recur(projected.tanh_() if own else torch.tanh(projected))
 
 
 def are_joinable(*convs: nn.Module) -> bool:

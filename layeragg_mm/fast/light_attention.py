@@ -19,7 +19,7 @@ from ..layers.forms import Form, carries_hooks
 from ..layers.mrla import LightLayerAttention
 from .frozen_norm import affine_of_frozen
 
-__all__ = []
+__all__ = ['is_depthwise']
 
 form = Form('light_attention')
 
@@ -27,6 +27,7 @@ form = Form('light_attention')
 @form.replaces(LightLayerAttention.forward)
 def attend(module: LightLayerAttention, x: Tensor, shortcut: Tensor) -> Tensor:
     if (x.device.type not in form.devices or torch.compiler.is_compiling()  # inductor makes one pass of all this
+            or not len(x) or not is_as_built(module)
             or carries_hooks(module.query, module.key, module.value, module.norm, module.drop_path)):
         return NotImplemented
     pooled = (x.sum((2, 3), dtype=torch.promote_types(x.dtype, torch.float32)) / (x.shape[2] * x.shape[3])).to(x.dtype)
@@ -44,6 +45,22 @@ def attend(module: LightLayerAttention, x: Tensor, shortcut: Tensor) -> Tensor:
     scale, shift = affine
     kernels = scale[:, None, None, None] * kernels + F.pad(kernels.new_ones(1, 1), (1, 1, 1, 1))
     return ScaledSum.apply(scale[:, None, None] * module.shortcut_scale, shortcut, *convolve_each(x, kernels, shift))
+
+
+def is_as_built(module: LightLayerAttention) -> bool:
+    """Whether nobody put another layer, or a method, in the place of those that the form takes the weights of."""
+    query, key, value = module.query, module.key, module.value
+    return (type(query) is type(key) is nn.Conv1d and query.bias is key.bias is None
+            and query.kernel_size == key.kernel_size and query.padding == key.padding
+            and query.dilation == key.dilation == (1,) and is_depthwise(value) and 'attention' not in module.__dict__
+            and type(module).attention is LightLayerAttention.attention)
+
+
+def is_depthwise(conv: nn.Module) -> bool:
+    """Whether ``conv`` is a plain 3x3 depthwise convolution that keeps the size, without bias."""
+    return (type(conv) is nn.Conv2d and conv.bias is None and conv.groups == conv.in_channels == conv.out_channels
+            and conv.kernel_size == (3, 3) and conv.padding == conv.stride == conv.dilation == (1, 1)
+            and conv.padding_mode == 'zeros')
 
 
 def convolve_each(x: Tensor, kernels: Tensor, bias: Tensor | None) -> list[Tensor]:

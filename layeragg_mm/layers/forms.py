@@ -84,7 +84,7 @@ class fast_forms:
     def __init__(self, *which: bool | str) -> None:
         if which not in ((True,), (False,)):
             for name in which or ('',):
-                if name not in FORMS:
+                if not isinstance(name, str) or name not in FORMS:
                     raise ValueError(f'no fast form is called {name!r}; allowed: True, False, or some of '
                                      f'{", ".join(map(repr, FORMS))}')
         self.before = {form: form.devices for form in FORMS.values()}
@@ -104,21 +104,24 @@ class fast_forms:
 
 def switch_by_environment() -> None:
     """Switch the forms as ``LAYERAGG_FAST`` says, if it is set; called when all of them are known."""
-    value = os.environ.get(VARIABLE, '1')
+    value = os.environ.get(VARIABLE) or '1'
     try:
-        fast_forms(value == '1') if value in ('0', '1') else fast_forms(*value.split(','))
+        fast_forms(value == '1') if value in ('0', '1') else fast_forms(*map(str.strip, value.split(',')))
     except ValueError as error:
-        raise ValueError(f'{VARIABLE}={value}: {error}') from None
+        raise ValueError(f'{VARIABLE}={value}: {error}; here 1 stands for True, 0 for False') from None
 
 
 def carries_hooks(*modules: nn.Module) -> bool:
-    """Whether one of ``modules`` has a hook, or all modules have: then it must be called, not only computed."""
+    """Whether one of ``modules`` has a hook or a forward put in place of its own, or all modules have a hook.
+
+    Then it must be called, not only computed.
+    """
     everywhere = torch.nn.modules.module
     if (everywhere._global_forward_hooks or everywhere._global_forward_pre_hooks or everywhere._global_backward_hooks
             or everywhere._global_backward_pre_hooks):
         return True
     for module in modules:
         if (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
-                or module._backward_pre_hooks):
+                or module._backward_pre_hooks or 'forward' in module.__dict__):
             return True
     return False

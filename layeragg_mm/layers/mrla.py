@@ -23,7 +23,7 @@ class QueryKeyValue(nn.Module):
 
     def __init__(self, channels: int, *, channels_per_head: int) -> None:
         super().__init__()
-        if channels % channels_per_head:
+        if channels_per_head < 1 or channels % channels_per_head:
             raise ValueError(f'channels_per_head={channels_per_head} does not divide {channels} channels; '
                              f'allowed are the divisors of {channels}')
         self.channels_per_head = channels_per_head
@@ -56,6 +56,9 @@ class LayerAttention(QueryKeyValue):
         super().__init__(channels, channels_per_head=channels_per_head)
         self.zero_init = zero_init
         self.norm = norm(channels)
+        if getattr(self.norm, 'weight', None) is None or self.norm.bias is None:
+            raise ValueError(f'the norm after layer attention needs a scale and a shift, and {self.norm} has none; '
+                             'allowed: one with affine=True')
         self.drop_path = DropPath(drop_path_rate) if drop_path_rate else nn.Identity()
 
     def init_weights(self) -> None:
@@ -186,6 +189,8 @@ class DropPath(nn.Module):
 
     def __init__(self, drop_prob: float) -> None:
         super().__init__()
+        if not 0 <= drop_prob < 1:
+            raise ValueError(f'drop_path_rate={drop_prob} is not available; allowed: 0 <= rate < 1')
         self.drop_prob = drop_prob
 
     def forward(self, x: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ class RecurrentAggregation(nn.Module):
             x = block(x, aggregation.read(i, hidden))  # which is added to the result of the block's first convolution
             hidden = aggregation.update(i, x, hidden)
 
+    which goes on in the next stage, with its own aggregation and the same ``hidden``.
+
     The paper's figure feeds the state from the residual branch before the sum. The released code adds the shortcut to
     that very tensor in place and applies the ReLU in place before it reads it, so all released weights were trained
     with x', and so is it here.
@@ -40,6 +42,9 @@ class RecurrentAggregation(nn.Module):
         updates_last: whether anything reads the state after the last block (no in a network's last stage).
         norm: makes the norm layer for a number of channels.
         zero_init: start ``W_i`` at zero, so that the network starts as one without RLA; False is the published start.
+
+    Raises:
+        ValueError: there are no hidden channels, or ``widths`` and ``strides`` are not of the same blocks.
     """
 
     def __init__(self,
@@ -53,6 +58,10 @@ class RecurrentAggregation(nn.Module):
                  norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
                  zero_init: bool = True) -> None:
         super().__init__()
+        if hidden_channels < 1:
+            raise ValueError(f'hidden_channels={hidden_channels} is not available; allowed: 1 or more')
+        if len(widths) != len(strides):
+            raise ValueError(f'{len(widths)} widths and {len(strides)} strides are given; each block has one of both')
         self.zero_init = zero_init
         self.reads = nn.ModuleList(
             nn.Conv2d(hidden_channels, width, 1, stride=stride, bias=False) if i or reads_first else nn.Identity()
