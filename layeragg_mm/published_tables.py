@@ -46,7 +46,7 @@ def gain_table() -> str:
             if detector.baseline:
                 text += f' ({detector.metrics["box AP"] - detectors[detector.baseline].metrics["box AP"]:+.1f})'
             rows.setdefault(detector.backbone, {})[detector.detector] = text
-    kinds = list(dict.fromkeys(detector.detector for detector in detectors.values()))
+    kinds = list(dict.fromkeys(detector.detector for detector in detectors.values() if detector.metrics))
     table = markdown(['box AP', *kinds],
                      [[backbone, *(row.get(kind, '') for kind in kinds)] for backbone, row in rows.items()])
     return f'{CAPTION} In brackets: the gain over the plain ResNet.\n\n{table}'

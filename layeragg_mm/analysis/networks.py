@@ -26,6 +26,8 @@ def build_backbone(name: str, *, depth: int | None = None, norm_eval: bool = Tru
     if name not in rows:
         raise InputError(f'no backbone is called {name}', f'Available: {", ".join(rows)}.')
     cfg = dict(rows[name], norm_eval=norm_eval)
+    if 'mmseg' in cfg['type'] or cfg['type'] == 'MRLAVisionTransformer':
+        from .. import segmentation  # noqa: F401  (registers what needs MMSegmentation)
     if depth is not None:
         if 'depth' not in cfg:
             raise InputError(f'{name} does not come in depths', 'Compare it without --depths.')
