@@ -1,4 +1,4 @@
-# UPerNet, DeiT-S; CamVid, 1,200 epochs: as upernet_r50_camvid but for the backbone and its optimizer, for comparison.
+# UPerNet, DeiT-S; CamVid, 1,200 epochs: as upernet_r50_camvid but for backbone and optimizer.
 _base_ = ['mmseg::_base_/models/upernet_vit-b16_ln_mln.py', './_base_/camvid.py']
 
 channels = 384
@@ -19,4 +19,5 @@ model = dict(
         in_channels=channels, num_classes=_base_.num_classes, loss_decode=dict(avg_non_ignore=True)))
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=6e-5, betas=(0.9, 0.999), weight_decay=0.01),
-    paramwise_cfg=dict(norm_decay_mult=0., custom_keys=dict(pos_embed=dict(decay_mult=0.), cls_token=dict(decay_mult=0.))))
+    paramwise_cfg=dict(
+        norm_decay_mult=0., custom_keys=dict(pos_embed=dict(decay_mult=0.), cls_token=dict(decay_mult=0.))))

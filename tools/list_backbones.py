@@ -3,6 +3,7 @@ import argparse
 import logging
 from pathlib import Path
 
+import torch
 from mmengine.logging import MMLogger
 from rich.progress import track
 
@@ -38,11 +39,13 @@ def main() -> None:
 
 
 def outputs(model) -> tuple[str, str]:
-    """Return channels and strides of a backbone's outputs; MMDetection's ResNets do not declare theirs."""
-    channels = getattr(model, 'out_channels', None) or [
-        model.base_channels * 2**i * model.block.expansion for i in model.out_indices]
-    strides = getattr(model, 'out_strides', (4, 8, 16, 32))
-    return ' '.join(map(str, channels)), ' '.join(map(str, strides))
+    """Return channels and strides of a backbone's outputs; OpenMMLab's do not declare theirs."""
+    if not hasattr(model, 'out_strides'):
+        model.eval()
+        with torch.no_grad():
+            maps = model(torch.zeros(1, 3, 64, 64))
+        return ' '.join(str(out.shape[1]) for out in maps), ' '.join(str(64 // out.shape[2]) for out in maps)
+    return ' '.join(map(str, model.out_channels)), ' '.join(map(str, model.out_strides))
 
 
 if __name__ == '__main__':

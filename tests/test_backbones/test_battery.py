@@ -12,8 +12,8 @@ from mmengine.registry import MODELS
 import layeragg_mm.segmentation  # noqa: F401  (registers)
 from layeragg_mm.backbones.variants import VARIANTS
 
-QUICK = ('rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c', 'mrla_dynamic_r18', 'mrla_key_correlated_r18',
-         'rla_mobilenet_v2', 'mrla_deit_tiny', 'mrla_base_deit_tiny')
+QUICK = ('rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c', 'mrla_dynamic_r18',
+         'mrla_key_correlated_r18', 'rla_mobilenet_v2', 'mrla_deit_tiny', 'mrla_base_deit_tiny')
 # What is narrower here than where it is used; of networks that are the same then, one is enough.
 NARROW = {
     **{f'mrla_dynamic_r{depth}': dict(base_channels=32, stem_channels=16) for depth in (18, 50, 101)},
