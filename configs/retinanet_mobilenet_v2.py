@@ -6,7 +6,6 @@ model = dict(
         _delete_=True,
         type='MobileNetV2',
         out_indices=(1, 2, 4, 7),
-        frozen_stages=2,
         norm_eval=True,
         init_cfg=dict(type='Pretrained', checkpoint='open-mmlab://mmdet/mobilenet_v2')),
     neck=dict(in_channels=[24, 32, 96, 1280]))

@@ -1,4 +1,5 @@
-"""Detectors that MMDetection does not have."""
+"""Detectors, and a head, registered in mmengine's root registry."""
 from .centernet import CenterNetDLA
+from .ssd_head import PredictingSSDHead
 
-__all__ = ['CenterNetDLA']
+__all__ = ['CenterNetDLA', 'PredictingSSDHead']
