@@ -4,4 +4,4 @@ _base_ = ['mmdet::ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py', './_base_
 model = dict(
     backbone=dict(type='MobileNeXt', out_indices=(5, 7), ssd_taps=True),
     neck=dict(in_channels=(576, 1280), out_channels=(576, 1280, 512, 256, 256, 128)),
-    bbox_head=dict(in_channels=(576, 1280, 512, 256, 256, 128)))
+    bbox_head=dict(type='PredictingSSDHead', in_channels=(576, 1280, 512, 256, 256, 128)))

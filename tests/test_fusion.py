@@ -11,6 +11,7 @@ from mmengine.runner import load_checkpoint, save_checkpoint
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+import layeragg_mm.segmentation  # noqa: F401  (registers)
 from layeragg_mm import fuse
 from layeragg_mm.analysis import Setting, Workload, build_detector
 from layeragg_mm.backbones.variants import VARIANTS
@@ -33,7 +34,7 @@ def draw_norms(model: nn.Module) -> nn.Module:
                 if hasattr(module, name):
                     getattr(module, name).data.uniform_(low, high, generator=generator)
     for name, parameter in model.named_parameters():
-        if '.reads.' in name:  # of RLA's hidden state
+        if '.reads.' in name or '.head.2.' in name or name.endswith('.mrla.scale'):  # of RLA's hidden state; of KCLA
             parameter.data.normal_(0, .1, generator=generator)
     model.eval()
     return model
@@ -64,7 +65,9 @@ def check(model: nn.Module, *inputs, left: tuple[str, ...] = ()) -> None:
     assert_equal(fused(*inputs), model(*inputs))
 
 
-@pytest.mark.parametrize('name', slow_but(['rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c'], VARIANTS))
+@pytest.mark.parametrize('name', slow_but(
+    ['rla_r18', 'rla_eca_r50', 'mrla_r18', 'mrla_base_r18', 'dla46_c', 'mrla_key_correlated_r18', 'rla_mobilenet_v2'],
+    VARIANTS))
 def test_every_variant(name):
     check(build(VARIANTS[name]), torch.randn(2, 3, 33, 47))
 

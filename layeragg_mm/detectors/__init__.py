@@ -1,5 +1,6 @@
-"""Detectors that MMDetection does not have."""
+"""Detectors, and a head, registered in mmengine's root registry."""
 from .centernet import CenterNetDLA
 from .mmdet1 import MMDet1CascadeRCNN, MMDet1FasterRCNN, MMDet1MaskRCNN
+from .ssd_head import PredictingSSDHead
 
-__all__ = ['CenterNetDLA', 'MMDet1CascadeRCNN', 'MMDet1FasterRCNN', 'MMDet1MaskRCNN']
+__all__ = ['CenterNetDLA', 'MMDet1CascadeRCNN', 'MMDet1FasterRCNN', 'MMDet1MaskRCNN', 'PredictingSSDHead']

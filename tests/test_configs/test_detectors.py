@@ -29,7 +29,7 @@ def small_config(name, data_root):
         if node.get('type') == 'RandomSampler':
             node.num = 16
     for _, node in walk(cfg.model):
-        if node.get('init_cfg', {}).get('checkpoint'):
+        if (node.get('init_cfg') or {}).get('checkpoint'):
             node.init_cfg = None  # needs torchvision, or to be fetched
         if node.get('type') == 'SyncBN':
             node.type = 'BN'
