@@ -105,7 +105,7 @@ class MRLAVisionTransformer(ReleasedCheckpointMixin, VisionTransformer):
         With ``output_cls_token`` a map comes with its class token, ``[map, (N, C)]``.
         """
         x, size = self.patch_embed(inputs)
-        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], 1)
+        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], 1)
         x = self._pos_embeding(x, size, self.pos_embed)
         if not self.with_cls_token:
             x = x[:, 1:]

@@ -1,4 +1,7 @@
-"""Every variant of every backbone, as data; a new one joins tests, benchmark and documents by being listed."""
+"""Every variant of every backbone, as data; a new one joins tests, benchmark and documents by being listed.
+
+The vision transformers are there where ``layeragg_mm.segmentation`` was imported.
+"""
 
 __all__ = ['ATTACHED', 'PLAIN', 'VARIANTS']
 

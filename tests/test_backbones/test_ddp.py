@@ -7,7 +7,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from layeragg_mm.backbones.variants import VARIANTS
 
-NAMES = ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla46_c']
+NAMES = ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla46_c', 'mrla_dynamic_r18', 'mrla_key_correlated_r18',
+         'rla_mobilenet_v2', 'mrla_efficientnet_b0', 'mrla_deit_tiny', 'mrla_base_deit_tiny']
 
 
 def gradients(model, images) -> list[torch.Tensor]:
@@ -16,9 +17,9 @@ def gradients(model, images) -> list[torch.Tensor]:
 
 
 def build(name: str) -> torch.nn.Module:
-    import layeragg_mm  # noqa: F401  (registers, in a new process too)
+    import layeragg_mm.segmentation  # noqa: F401  (registers, in a new process too)
     torch.manual_seed(0)
-    return MODELS.build(VARIANTS[name]).double().train()
+    return MODELS.build(dict(VARIANTS[name], norm_eval=True)).double().train()
 
 
 def compare(rank: int, folder: str) -> None:
