@@ -21,9 +21,8 @@ CONFIG_SUFFIXES = '.py', '.json', '.yaml', '.yml'
 
 
 def check_config(cfg: Config, *modes: str) -> None:
-    """Raise an :class:`InputError` unless what ``cfg`` names for ``modes`` can be built and the data's paths exist.
+    """Raise an :class:`InputError` unless what ``cfg`` names for ``modes`` can be built, and its data are there.
 
-    No data are read for that.
     The error tells where in the config it is, what is meant, and what is allowed.
 
     Args:
