@@ -9,9 +9,8 @@ from layeragg_mm.backbones.variants import VARIANTS
 
 NAMES = ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla46_c', 'pyconv_r18', 'weightnet_shufflenet_v2_0.5x', 'dgc_r18',
          'dca_gc_r34', 'dca_cbam_mobilenet_v2', 'dca_sk_mobilenet_v2', 'mobilenext_035', 'mobilenext_100_ssd',
-         'group_ensemble_r50',
-         'mrla_dynamic_r18', 'mrla_key_correlated_r18', 'rla_mobilenet_v2', 'mrla_efficientnet_b0', 'mrla_deit_tiny',
-         'mrla_base_deit_tiny']
+         'group_ensemble_r50', 'mrla_dynamic_r18', 'mrla_key_correlated_r18', 'rla_mobilenet_v2',
+         'mrla_efficientnet_b0', 'mrla_deit_tiny', 'mrla_base_deit_tiny']
 
 
 def gradients(model, images) -> list[torch.Tensor]:
@@ -22,7 +21,12 @@ def gradients(model, images) -> list[torch.Tensor]:
 def build(name: str) -> torch.nn.Module:
     import layeragg_mm.segmentation  # noqa: F401  (registers, in a new process too)
     torch.manual_seed(0)
-    return MODELS.build(dict(VARIANTS[name], norm_eval=True)).double().train()
+    model = MODELS.build(dict(VARIANTS[name], norm_eval=True)).double().train()
+    if name.startswith('dgc'):  # its gates multiply maps by what grows with them, which nothing but norms holds down
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.constant_(module.weight, .1)
+    return model
 
 
 def compare(rank: int, folder: str) -> None:
