@@ -21,7 +21,7 @@ CONFIG_SUFFIXES = '.py', '.json', '.yaml', '.yml'
 
 
 def check_config(cfg: Config, *modes: str) -> None:
-    """Raise an :class:`InputError` unless what ``cfg`` names for ``modes`` can be built; no data are read for that.
+    """Raise an :class:`InputError` unless what ``cfg`` names for ``modes`` can be built, and its data are there.
 
     The error tells where in the config it is, what is meant, and what is allowed.
 

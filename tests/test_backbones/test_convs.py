@@ -38,9 +38,9 @@ def test_in_a_resnet(check, layer, monkeypatch, tmp_path):
 @pytest.mark.parametrize('layer', ['DOConv2d', 'PSConv2d', 'PyConv2d', 'WeightNetConv2d', 'DGConv2d'])
 def test_arguments_of_a_convolution_come_first(layer):
     make = MODELS.get(layer)
-    by_position = make(16, 32, 3, 2, 1, 1, 1, False, 'zeros')
-    by_name = make(16, 32, 3, stride=2, padding=1, dilation=1, groups=1, bias=False, padding_mode='zeros')
+    by_position = make(64, 64, 3, 2, 1, 1, 1, False, 'zeros')
+    by_name = make(64, 64, 3, stride=2, padding=1, dilation=1, groups=1, bias=False, padding_mode='zeros')
     assert type(by_position) is type(by_name) is not nn.Conv2d
     for name in ('in_channels', 'out_channels', 'kernel_size', 'stride', 'padding', 'dilation', 'groups', 'transposed',
                  'output_padding', 'padding_mode'):
-        assert getattr(by_position, name) == getattr(by_name, name) == getattr(nn.Conv2d(16, 32, 3, 2, 1), name), name
+        assert getattr(by_position, name) == getattr(by_name, name) == getattr(nn.Conv2d(64, 64, 3, 2, 1), name), name

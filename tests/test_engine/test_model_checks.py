@@ -7,6 +7,12 @@ from layeragg_mm.engine.checks import check_config
 from layeragg_mm.engine.config import read_config
 from layeragg_mm.errors import InputError
 
+
+@pytest.fixture(autouse=True)
+def no_files_are_needed(monkeypatch):
+    monkeypatch.setattr('layeragg_mm.engine.section_checks.check_paths', lambda path, node: None)
+
+
 MASK = 'mask_rcnn_mrla_r50_digits'
 SEG = 'upernet_rla_r50_cityscapes'
 RESNET, FPN = [256, 512, 1024, 2048], [64] * 5

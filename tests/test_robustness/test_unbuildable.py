@@ -29,7 +29,7 @@ MISTAKES = {
     # model
     'model.backbone.type=MRLAResnet': [none_of('model.backbone', 'model', 'MRLAResnet', 'MRLAResNet')],
     'model.backbone.deph=50': [no_argument('model.backbone', 'MRLAResNet', 'deph', 'depth'), 'variant'],
-    'model.backbone.depth=18': ['model.backbone: MRLAResNet', '18', '50, 101, 152'],
+    'model.backbone.depth=20': ['model.backbone: MRLAResNet', 'depth=20', '18, 34, 50, 101, 152'],
     'model.backbone.variant=heavy': ['model.backbone: MRLAResNet', "'heavy'", 'light', 'base'],
     'model.backbone.frozen_stages=7': ['model.backbone: MRLAResNet', 'frozen_stages=7'],
     'model.neck.norm_cfg.type=GNN': [none_of('model.neck.norm_cfg', 'model', 'GNN', 'GN')],
