@@ -12,7 +12,7 @@ model = dict(
         depth=50,
         strides=(2, 2, 1, 1),
         dilations=(1, 1, 2, 4),
-        norm_cfg=_base_.norm_cfg,
+        norm_cfg=dict(type='SyncBN', requires_grad=True),
         norm_eval=False,
         init_cfg=dict(type='Pretrained', checkpoint='pyconvresnet50.pth')),
     decode_head=dict(
@@ -21,7 +21,7 @@ model = dict(
         in_channels=2048,
         in_index=3,
         num_classes=_base_.num_classes,
-        norm_cfg=_base_.norm_cfg,
+        norm_cfg=dict(type='SyncBN', requires_grad=True),
         align_corners=True),
     auxiliary_head=dict(num_classes=_base_.num_classes, align_corners=True),
     test_cfg=dict(mode='slide', crop_size=_base_.crop_size, stride=(315, 315)))
