@@ -62,6 +62,7 @@ class KeyCorrelatedLayerAttention(QueryKeyValue):
                  zero_init: bool = True) -> None:
         super().__init__(channels, channels_per_head=channels_per_head)
         heads = channels // channels_per_head
+        self.rho = [.7**(1 - 2 * g / max(heads - 1, 1)) for g in range(heads)]
         self.mix = nn.Linear(heads, heads, bias=False)
         self.norm = norm(channels)
         self.scale = nn.Parameter(torch.empty(channels, 1, 1)) if zero_init else None
@@ -91,8 +92,7 @@ class KeyCorrelatedLayerAttention(QueryKeyValue):
     def weight(self, key: Tensor) -> Tensor:
         """Return the weights (N, heads) of layers by their keys (N, heads, channels per head); in float32 at least."""
         key = key.to(torch.promote_types(key.dtype, torch.float32))
-        edge = math.log10(.7)
-        rho = torch.logspace(edge, -edge, key.shape[1], dtype=key.dtype, device=key.device)
+        rho = torch.tensor(self.rho, dtype=key.dtype, device=key.device)
         return (rho * key.norm(dim=-1)).clamp(max=10).exp()
 
     def express_anew(self, state: State, dtype: torch.dtype) -> State:

@@ -17,6 +17,9 @@ FAMILIES = {
     'dca_gc_r34': dict(base_channels=32, stem_channels=8),
     'dca_sk_mobilenet_v2': {},
     'mobilenext_035': {},
+    'mrla_dynamic_r18': {},
+    'rla_mobilenet_v2': {},
+    'mrla_efficientnet_b0': {},
 }
 SIZES = [(1, 64, 64), (3, 64, 64), (2, 97, 130)]
 NAMES = ['p2', 'p3', 'p4', 'p5']

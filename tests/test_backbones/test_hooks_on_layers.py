@@ -10,14 +10,14 @@ from layeragg_mm.adapters import adapter_of
 from layeragg_mm.backbones.variants import VARIANTS
 
 NAMES = ['rla_eca_r50', 'mrla_r50', 'mrla_base_se_r50', 'mrla_base_deep_r50', 'dla46_c', 'rla_r18', 'mrla_r18',
-         'dca_gc_r34', 'dca_sk_r50']
+         'dca_gc_r34', 'dca_sk_r50', 'mrla_dynamic_r18', 'mrla_key_correlated_r18', 'rla_mobilenet_v2']
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.modules.batchnorm._BatchNorm)
 every_network = pytest.mark.parametrize('name', NAMES)
 
 
 def narrow(name: str, **kwargs) -> nn.Module:
     """A network of one of the families, narrow where it can be: each layer is looked at by itself."""
-    if VARIANTS[name]['type'] != 'DLANet':
+    if VARIANTS[name]['type'].endswith('ResNet'):
         kwargs.update(base_channels=32, stem_channels=16)
     return build(name, **kwargs).eval()
 
