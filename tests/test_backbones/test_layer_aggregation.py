@@ -108,7 +108,11 @@ def test_norm_eval_is_for_the_aggregation_too(name):
     assert not any(module.training for module in model.modules() if isinstance(module, _BatchNorm))
 
 
-@combinations(quick=('mobilenet_v2 LightLayerAttention',))
+GRAPHS = [*(f'{trunk} LightLayerAttention' for trunk in ('resnet18', 'swin', 'vit', 'pvt_v2', 'cspnext', 'dla46_c')),
+          *(name for name in COMBINATIONS if name.startswith('mobilenet_v2 '))]
+
+
+@pytest.mark.parametrize('name', slow_but(['mobilenet_v2 LightLayerAttention'], GRAPHS))
 def test_compiles_without_a_graph_break_exports_and_traces(name, tmp_path):
     check_graphs(draw(build(name), 'aggregation.').eval(), images(name, 1), tmp_path)
 
