@@ -200,7 +200,7 @@ def test_the_tool_compares_detectors(run, tmp_path, capsys):
 
 @pytest.mark.parametrize('content, said', [
     ('work_dir = "here"', 'has no model'),
-    ('model = dict(type="MRLAResNett")', 'MRLAResNett is not in'),
+    ('model = dict(type="MRLAResNett")', "there is no model 'MRLAResNett'"),
     ('model = dict(type="MRLAResNet", depth=50, variant="lite")', "variant='lite' is not available"),
     ('model = dict(type="DLANet", arch="34", depth=34)', 'depth'),
     ('model = dict(type="DLANet", arch="34")', 'a config of DLANet, which is no detector'),

@@ -129,7 +129,8 @@ def test_data_types_and_memory_formats(name):
     model = build(name).eval()
     x = images(1, 3, 64, 64)
     # Few shortcuts carry what was not rounded yet through a mobile network: its deeper maps differ at random.
-    maps, coarse = (1, 2) if 'mobile' in name else (4, 1)
+    # With WeightNet the maps fade to numbers that half precision barely has.
+    maps, coarse = (1, 2) if 'mobile' in name else (4, 2 if name == 'weight_net' else 1)
     with torch.no_grad():
         expected = model(x)
         with torch.autocast('cpu', torch.bfloat16):
