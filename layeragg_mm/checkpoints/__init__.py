@@ -2,8 +2,9 @@
 from .centernet import translate_centernet
 from .dla import translate_dla, translate_ida_up
 from .loading import ReleasedCheckpointMixin
+from .mmengine_loading import plain_checkpoints
 from .mrla import translate_mrla
-from .reading import CheckpointError, DamagedCheckpointError, plain_checkpoints, read_checkpoint, trust_checkpoints
+from .reading import CheckpointError, DamagedCheckpointError, read_checkpoint, trust_checkpoints
 from .rla import translate_rla
 
 __all__ = [
