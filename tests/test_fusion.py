@@ -77,6 +77,7 @@ def test_every_variant(name):
     check(model, torch.randn(2, 3, 33, 47))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'])
 def test_compiles_without_a_graph_break_exports_and_traces(name, tmp_path):
     check_graphs(fuse(build(VARIANTS[name])), torch.randn(2, 3, 64, 64), tmp_path)

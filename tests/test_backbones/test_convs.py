@@ -23,7 +23,7 @@ LAYERS = {
 CHECKS = [check for name, check in vars(test_battery).items() if name.startswith('test_')]
 
 
-@pytest.mark.parametrize('layer', slow_but(['do_conv', 'ps_conv_dcn'], LAYERS))
+@pytest.mark.parametrize('layer', slow_but(['ps_conv_dcn'], LAYERS))
 @pytest.mark.parametrize('check', CHECKS, ids=lambda check: check.__name__.removeprefix('test_'))
 def test_in_a_resnet(check, layer, monkeypatch, tmp_path):
     if (check, layer) == (test_battery.test_norms_follow_norm_cfg, 'dg_conv'):

@@ -39,6 +39,7 @@ def test_equals_the_published_network(name, arguments):
     golden.check(gradient, description['grad_input'])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('connected, depth, arguments, training', [
     ('gc', 50, {}, False), ('ge', 50, NARROW, False), ('cbam', 50, {}, False), ('sk', 50, {}, False),
     ('gc', 101, {}, False), ('se', 34, NARROW, True), ('ge', 34, {}, True), ('gc', 34, {}, True),
@@ -56,6 +57,7 @@ def test_other_forms_equal_the_networks_written_out(connected, depth, arguments,
     assert_equal(torch.autograd.grad(golden.objective(outs), x), torch.autograd.grad(golden.objective(expected), x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('connected, arguments, millions', [
     ('se', {}, 30.90), ('se', NARROW, 28.65), ('ge', {}, 28.37), ('ge', NARROW, 26.12), ('sk', {}, 37.48),
     ('gc', {}, 28.63), ('cbam', {}, 30.90)])
@@ -69,6 +71,7 @@ def test_parameter_count_is_the_published_one(connected, arguments, millions):
     assert .99 < ours / count < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('layout', [
     lambda state: {'epoch': 1, 'state_dict': {f'module.{key}': value for key, value in state.items()}},
     lambda state: {f'backbone.{key}': value for key, value in state.items()} | {'bbox_head.x': None},
@@ -103,6 +106,7 @@ def test_a_checkpoint_with_the_other_resize_is_refused_with_a_remedy(resize, oth
         DCAResNet(50, connected='se', resize=other).load_state_dict(state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('backbone', [
     dict(type='RLAResNet', attention='dca_gc'), dict(type='RLAResNet', attention='dca_cbam'),
     dict(type='RLAResNet', depth=18, attention='dca_se'), dict(type='RLAResNeXt', attention='dca_sk'),
@@ -136,6 +140,7 @@ def test_a_wrong_argument_says_what_is_allowed(arguments, said):
         DCAResNet(**{'depth': 50, **arguments})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('connected, training', [
     ('se', False), ('ge', False), ('cbam', False), ('sk', False), ('se', True), ('cbam', True)])
 def test_mobilenet_equals_the_network_written_out(connected, training):

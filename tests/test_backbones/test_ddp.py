@@ -1,4 +1,5 @@
 """DistributedDataParallel without find_unused_parameters: two processes compute the gradients of one."""
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -43,5 +44,6 @@ def compare(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_compute_the_gradients_of_one(tmp_path):
     mp.spawn(compare, args=(str(tmp_path),), nprocs=2)

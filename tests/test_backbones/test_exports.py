@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from conftest import slow_but
 from test_battery import build, images
 
 from layeragg_mm.backbones import DCAMobileNetV2
@@ -55,7 +56,7 @@ def check(path: Path, model: torch.nn.Module) -> None:
 
 
 @pytest.mark.parametrize('dynamo', [pytest.param(True, marks=pytest.mark.slow), False], ids=['dynamo', 'TorchScript'])
-@pytest.mark.parametrize('name', FAMILIES)
+@pytest.mark.parametrize('name', slow_but(['rla_r18', 'mrla_r18', 'mrla_base_r18', 'dla46_c'], FAMILIES))
 def test_onnx_with_free_batch_and_size(name, dynamo, tmp_path):
     model = build(name, **FAMILIES[name]).eval()
     export(model, tmp_path / 'model.onnx', dynamo=dynamo)
@@ -64,7 +65,7 @@ def test_onnx_with_free_batch_and_size(name, dynamo, tmp_path):
     assert nodes <= {'', 'ai.onnx'}, 'operators of others than ONNX'
 
 
-@pytest.mark.parametrize('name', FAMILIES)
+@pytest.mark.parametrize('name', slow_but(['rla_r18', 'mrla_r18', 'mrla_base_r18', 'dla46_c'], FAMILIES))
 def test_torch_export_with_free_batch_and_size(name):
     model = build(name, **FAMILIES[name]).eval()
     exported = torch.export.export(

@@ -1,6 +1,7 @@
 """Hooks on any layer act as on MMDetection's ResNet: they are called, see the layer's maps, and may change them."""
 import pytest
 import torch
+from conftest import slow_but
 from mmengine.registry import MODELS
 from test_battery import build, images
 from torch import nn
@@ -12,7 +13,7 @@ from layeragg_mm.backbones.variants import VARIANTS
 NAMES = ['rla_eca_r50', 'mrla_r50', 'mrla_base_se_r50', 'mrla_base_deep_r50', 'dla46_c', 'rla_r18', 'mrla_r18',
          'dca_gc_r34', 'dca_sk_r50', 'mrla_dynamic_r18', 'mrla_key_correlated_r18', 'rla_mobilenet_v2']
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.modules.batchnorm._BatchNorm)
-every_network = pytest.mark.parametrize('name', NAMES)
+every_network = pytest.mark.parametrize('name', slow_but(['rla_r18', 'mrla_r18', 'dla46_c'], NAMES))
 
 
 def narrow(name: str, **kwargs) -> nn.Module:

@@ -112,7 +112,8 @@ GRAPHS = [*(f'{trunk} LightLayerAttention' for trunk in ('resnet18', 'swin', 'vi
           *(name for name in COMBINATIONS if name.startswith('mobilenet_v2 '))]
 
 
-@pytest.mark.parametrize('name', slow_but(['mobilenet_v2 LightLayerAttention'], GRAPHS))
+@pytest.mark.slow
+@pytest.mark.parametrize('name', GRAPHS)
 def test_compiles_without_a_graph_break_exports_and_traces(name, tmp_path):
     check_graphs(draw(build(name), 'aggregation.').eval(), images(name, 1), tmp_path)
 

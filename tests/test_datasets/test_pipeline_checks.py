@@ -111,6 +111,7 @@ class FailLater(BaseTransform):
         return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 1])
 def test_an_image_that_fails_in_training_is_named(run, capsys, data, tmp_path, workers, monkeypatch):
     monkeypatch.setattr('layeragg_mm.datasets.pipeline_checks.SAMPLED_IMAGES', 1)

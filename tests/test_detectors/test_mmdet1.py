@@ -45,6 +45,7 @@ def build(name: str) -> torch.nn.Module:
     return MODELS.build(Config.fromfile(CONFIGS / f'{name}.py').model)
 
 
+@pytest.mark.slow
 def test_retinanet_finds_what_it_finds_written_out(coco, run, tmp_path):
     """MMDetection 1's anchors, coding and suppression, in plain torch and NumPy, on the features of our backbone."""
     name, state = 'retinanet_dca_se_r50_mmdet1', released('retinanet', 'se')

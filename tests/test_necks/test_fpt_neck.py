@@ -72,6 +72,7 @@ class OfOneMap(torch.nn.Module):
         return self.neck([F.avg_pool2d(x, 2**i)[:, :channels] for i, channels in enumerate(CHANNELS)])
 
 
+@pytest.mark.slow
 @FORMS
 def test_compiles_without_a_graph_break_exports_and_traces(form, tmp_path):
     check_graphs(OfOneMap(build(**form)).eval(), torch.randn(1, 32, 16, 24), tmp_path)

@@ -167,6 +167,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() if file.is_file() else b'' for file in sorted(folder.rglob('*'))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('damage', ['option', 'data', 'checkpoint'])
 def test_a_refused_run_leaves_the_work_dir_of_the_last_good_one(run, capsys, digits, tmp_path, damage):
     shutil.copytree(digits, tmp_path / 'data')

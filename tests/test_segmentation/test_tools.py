@@ -16,6 +16,7 @@ OPTIONS = ['model.backbone.init_cfg=None', 'train_dataloader.batch_size=2', 'val
              for key in ('num_workers=0', 'persistent_workers=False'))]
 
 
+@pytest.mark.slow
 def test_trains_and_tests_with_pictures_maps_and_augmentation(camvid, run, capsys, tmp_path):
     assert run('train', CAMVID, '--data-root', camvid, '--work-dir', tmp_path / 'run', '--cfg-options', *OPTIONS) == 0
     arguments = ['test', CAMVID, tmp_path / 'run/epoch_1.pth', '--data-root', camvid]
