@@ -6,7 +6,6 @@ from functools import partial
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.dla import translate_dla
@@ -14,12 +13,13 @@ from ..fast.channels_last import channels_last
 from ..layers.conv_norm import ConvSequential
 from ..layers.dla import BasicBlock, Bottleneck, Tree
 from .arguments import conv_builder, norm_builder, one_of
+from .freezing import FreezingMixin
 
 __all__ = ['DLANet']
 
 
 @MODELS.register_module()
-class DLANet(ReleasedCheckpointMixin, BaseModule):
+class DLANet(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
     """Deep layer aggregation network (DLA, CVPR 2018, arXiv 1707.06484, table 1).
 
     A 7x7 convolution, then levels 0 to 5 with strides 1, 2, 4, 8, 16 and 32: levels 0 and 1 are 3x3 convolutions,
@@ -153,16 +153,6 @@ class DLANet(ReleasedCheckpointMixin, BaseModule):
         if self.frozen_stages >= 0:
             for part in (self.base_layer, *self.levels[:self.frozen_stages + 1]):
                 part.eval().requires_grad_(False)
-
-    def train(self, mode: bool = True) -> 'DLANet':
-        """Set training mode, except for what ``frozen_stages`` and ``norm_eval`` freeze."""
-        super().train(mode)
-        self._freeze_stages()
-        if self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
-        return self
 
     @channels_last
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

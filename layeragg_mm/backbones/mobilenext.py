@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from ..checkpoints import ReleasedCheckpointMixin
@@ -13,12 +12,13 @@ from ..fast.channels_last import channels_last
 from ..layers.conv_norm import ConvSequential
 from ..layers.sandglass import Sandglass, divisible
 from .arguments import norm_builder, one_of
+from .freezing import FreezingMixin
 
 __all__ = ['MobileNeXt']
 
 
 @MODELS.register_module()
-class MobileNeXt(ReleasedCheckpointMixin, BaseModule):
+class MobileNeXt(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
     """MobileNeXt (arXiv 2007.02269, ECCV 2020): a 3x3 convolution and eight rows of sandglass blocks.
 
     The rows are those of ``arch_settings``, at strides 4, 4, 8, 16, 16, 32, 32 and 32. For an image (N, 3, H, W) a row
@@ -135,16 +135,6 @@ class MobileNeXt(ReleasedCheckpointMixin, BaseModule):
         if self.frozen_stages >= 0:
             for part in self.features[:self.rows[self.frozen_stages].stop]:
                 part.eval().requires_grad_(False)
-
-    def train(self, mode: bool = True) -> 'MobileNeXt':
-        """Set training mode, except for what ``frozen_stages`` and ``norm_eval`` freeze."""
-        super().train(mode)
-        self._freeze_stages()
-        if self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
-        return self
 
     @channels_last
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -11,12 +11,13 @@ from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.weight_net import translate_weightnet
 from ..layers.weight_net import WeightNetShuffleBlock
 from .arguments import norm_builder, one_of
+from .freezing import FreezingMixin
 
 __all__ = ['WeightNetShuffleNetV2']
 
 
 @MODELS.register_module()
-class WeightNetShuffleNetV2(ReleasedCheckpointMixin, BaseModule):
+class WeightNetShuffleNetV2(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
     """ShuffleNetV2 with WeightNet (arXiv 2007.11823, M = G = 2): a stem of stride 4 and three stages.
 
     Released checkpoints, MegEngine's files of arrays, load as they are, without MegEngine. They were trained on images
@@ -87,16 +88,6 @@ class WeightNetShuffleNetV2(ReleasedCheckpointMixin, BaseModule):
         if self.frozen_stages >= 0:
             for part in (self.first_conv, *self.stages[:self.frozen_stages]):
                 part.eval().requires_grad_(False)
-
-    def train(self, mode: bool = True) -> 'WeightNetShuffleNetV2':
-        """Set training mode, except for what ``frozen_stages`` and ``norm_eval`` freeze."""
-        super().train(mode)
-        self._freeze_stages()
-        if self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
-        return self
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of ``out_indices`` for images (N, 3, H, W)."""
