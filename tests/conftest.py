@@ -10,6 +10,7 @@ import pytest
 import street_scenes
 import torch
 from mmdet.datasets import CocoDataset
+from mmdet.models import ResNet
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
@@ -39,6 +40,13 @@ def each_test_on_its_own() -> None:
 def slow_but(quick: Sequence[str], names: Iterable[str]) -> list:
     """Return ``names`` to parametrize a test with, all marked slow but the ``quick`` ones."""
     return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
+
+
+@pytest.fixture
+def shallow(monkeypatch) -> None:
+    """Give MMDetection's ResNet, and what extends it, stages of two blocks, whatever its depth."""
+    for depth, (block, _) in ResNet.arch_settings.items():
+        monkeypatch.setitem(ResNet.arch_settings, depth, (block, (2, 2, 2, 2)))
 
 
 @pytest.fixture(scope='session')

@@ -178,7 +178,8 @@ class BaseLayerAttention(LayerAttention):
 def weighted(weight: Tensor, value: Tensor) -> Tensor:
     """Return the maps ``value`` (N, C, H, W), each head's channels times its ``weight`` (N, heads)."""
     heads = weight.shape[-1]
-    return (weight[..., None, None, None] * value.unflatten(1, (heads, -1))).flatten(1, 2)
+    # Not flattened: ONNX's TorchScript exporter would take the size for that of the example.
+    return (weight[..., None, None, None] * value.unflatten(1, (heads, -1))).reshape(value.shape)
 
 
 class DropPath(nn.Module):

@@ -156,7 +156,7 @@ GRAPHS = [name for name in NAMES if not re.search('r34$|r101$|r152$|x101|102|169
 
 
 @pytest.mark.parametrize('name', slow_but(('rla_r18', 'mrla_r18', 'dla46_c'), GRAPHS))
-def test_compiles_without_a_graph_break_exports_and_traces(name, tmp_path):
+def test_compiles_without_a_graph_break_exports_and_traces(name, shallow, tmp_path):
     check_graphs(build(name).eval(), images(1, 3, 64, 64), tmp_path)
 
 

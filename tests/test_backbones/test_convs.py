@@ -25,13 +25,13 @@ CHECKS = [check for name, check in vars(test_battery).items() if name.startswith
 
 @pytest.mark.parametrize('layer', slow_but(['ps_conv_dcn'], LAYERS))
 @pytest.mark.parametrize('check', CHECKS, ids=lambda check: check.__name__.removeprefix('test_'))
-def test_in_a_resnet(check, layer, monkeypatch, tmp_path):
+def test_in_a_resnet(check, layer, monkeypatch, shallow, tmp_path):
     if (check, layer) == (test_battery.test_norms_follow_norm_cfg, 'dg_conv'):
         pytest.skip('its norm is an option of its own')
     monkeypatch.setitem(MODELS.module_dict, 'ReleasedResNet', ReleasedResNet)
     network = dict(type='ReleasedResNet', depth=50, base_channels=16, stem_channels=16)
     monkeypatch.setitem(VARIANTS, layer, network | LAYERS[layer])
-    arguments = dict(name=layer, tmp_path=tmp_path)
+    arguments = dict(name=layer, shallow=shallow, tmp_path=tmp_path)
     check(**{name: arguments[name] for name in inspect.signature(check).parameters})
 
 

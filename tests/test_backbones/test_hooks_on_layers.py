@@ -13,7 +13,11 @@ from layeragg_mm.backbones.variants import VARIANTS
 NAMES = ['rla_eca_r50', 'mrla_r50', 'mrla_base_se_r50', 'mrla_base_deep_r50', 'dla46_c', 'rla_r18', 'mrla_r18',
          'dca_gc_r34', 'dca_sk_r50', 'mrla_dynamic_r18', 'mrla_key_correlated_r18', 'rla_mobilenet_v2']
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.modules.batchnorm._BatchNorm)
-every_network = pytest.mark.parametrize('name', slow_but(['rla_r18', 'mrla_r18', 'dla46_c'], NAMES))
+every_name = pytest.mark.parametrize('name', slow_but(['rla_r18', 'mrla_r18', 'dla46_c'], NAMES))
+
+
+def every_network(test):
+    return pytest.mark.usefixtures('shallow')(every_name(test))
 
 
 def narrow(name: str, **kwargs) -> nn.Module:

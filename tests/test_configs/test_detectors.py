@@ -13,6 +13,7 @@ from layeragg_mm.published import published_detectors
 from layeragg_mm.published_tables import outdated_documents
 
 DETECTORS = published_detectors()
+DEEPER = [name for name in DETECTORS if 'r101' in name]
 QUICK = ('mask_rcnn_mrla_r50', 'retinanet_dla34_ida', 'faster_rcnn_rla_r50', 'centernet_dla34',
          'retinanet_mrla_pvt_v2_b0')
 SIZE = 64, 64
@@ -36,7 +37,7 @@ def small_config(name, data_root):
     return cfg
 
 
-@pytest.mark.parametrize('name', slow_but(QUICK, DETECTORS))
+@pytest.mark.parametrize('name', slow_but(QUICK, [name for name in DETECTORS if name not in DEEPER]))
 def test_trains_a_step_and_predicts(name, coco):
     init_default_scope('mmdet')
     cfg = small_config(name, coco)
@@ -47,6 +48,15 @@ def test_trains_a_step_and_predicts(name, coco):
     assert found.bboxes.shape == (len(found), 4) and torch.isfinite(found.bboxes).all()
     if cfg.model.type == 'MaskRCNN':
         assert found.masks.shape == (len(found), 64, 64)
+
+
+@pytest.mark.parametrize('name', DEEPER)
+def test_a_deeper_one_differs_in_its_depth_alone(name):
+    deeper, other = (Config.fromfile(CONFIGS / f'{name.replace("r101", depth)}.py') for depth in ('r101', 'r50'))
+    assert (deeper.model.backbone.pop('depth'), other.model.backbone.pop('depth')) == (101, 50)
+    for cfg in (deeper, other):
+        cfg.model.backbone.pop('init_cfg', None)
+    assert deeper.to_dict() == other.to_dict()
 
 
 @pytest.mark.slow
