@@ -3,6 +3,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+import trunks
 from mmengine.registry import MODELS
 from torch.nn.parallel import DistributedDataParallel
 
@@ -12,6 +13,8 @@ NAMES = ['rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla46_c', 'pyconv_r18', 'weigh
          'dca_gc_r34', 'dca_cbam_mobilenet_v2', 'dca_sk_mobilenet_v2', 'mobilenext_035', 'mobilenext_100_ssd',
          'group_ensemble_r50', 'mrla_dynamic_r18', 'mrla_key_correlated_r18', 'rla_mobilenet_v2',
          'mrla_efficientnet_b0', 'mrla_deit_tiny', 'mrla_base_deit_tiny']
+ATTACHED = ['resnet18 RecurrentAggregation', 'swin LightLayerAttention', 'vit BaseLayerAttention',
+            'mobilenet_v2 DynamicLayerAttention', 'cspnext KeyCorrelatedLayerAttention']
 
 
 def gradients(model, images) -> list[torch.Tensor]:
@@ -22,6 +25,8 @@ def gradients(model, images) -> list[torch.Tensor]:
 def build(name: str) -> torch.nn.Module:
     import layeragg_mm.segmentation  # noqa: F401  (registers, in a new process too)
     torch.manual_seed(0)
+    if name in ATTACHED:
+        return trunks.draw(trunks.build(name), 'aggregation.').double().eval()
     model = MODELS.build(dict(VARIANTS[name], norm_eval=True)).double().train()
     if name.startswith('dgc'):  # its gates multiply maps by what grows with them, which nothing but norms holds down
         for module in model.modules():
@@ -34,7 +39,7 @@ def compare(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
     images = torch.randn(2, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    for name in NAMES:
+    for name in NAMES + ATTACHED:
         model = DistributedDataParallel(build(name))
         for _ in range(2):  # an unused parameter raises in the second step
             model.zero_grad()
