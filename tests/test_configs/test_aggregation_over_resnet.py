@@ -27,19 +27,11 @@ def test_it_differs_from_the_plain_one_in_the_backbone_alone(name):
     assert ours == plain
 
 
-def narrow_dino() -> Config:
+def small_dino() -> Config:
     cfg = Config.fromstring("_base_ = 'mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py'", '.py')
     cfg.model.num_queries = 30
     cfg.model.dn_cfg.group_cfg.num_dn_queries = 4
-    cfg.model.neck.out_channels = 32
-    cfg.model.positional_encoding.num_feats = 16
-    for part in cfg.model.encoder, cfg.model.decoder:
-        part.num_layers = 1
-        for name in part.layer_cfg:
-            if name != 'ffn_cfg':
-                part.layer_cfg[name].update(embed_dims=32, num_heads=4)
-        part.layer_cfg.ffn_cfg.update(embed_dims=32, feedforward_channels=64)
-    cfg.model.bbox_head.update(embed_dims=32)
+    cfg.model.encoder.num_layers = cfg.model.decoder.num_layers = 1
     return cfg
 
 
@@ -48,7 +40,7 @@ def narrow_dino() -> Config:
 def test_over_a_resnet_it_trains_in_other_detectors(detector, aggregation, coco, tmp_path):
     init_default_scope('mmdet')
     if detector == 'dino':
-        narrow_dino().dump(tmp_path / 'detector.py')
+        small_dino().dump(tmp_path / 'detector.py')
     else:
         (tmp_path / 'detector.py').write_text(Config.fromfile(CONFIGS / 'faster_rcnn_r50.py').pretty_text)
     cfg = small_config(tmp_path / 'detector', coco)
