@@ -9,6 +9,8 @@ from torch.utils.checkpoint import checkpoint
 
 from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.weight_net import translate_weightnet
+from ..fast.channels_last import channels_last
+from ..layers.conv_norm import ConvSequential
 from ..layers.weight_net import WeightNetShuffleBlock
 from .arguments import norm_builder, one_of
 from .freezing import FreezingMixin
@@ -53,7 +55,7 @@ class WeightNetShuffleNetV2(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
         self.norm_eval, self.with_cp = norm_eval, with_cp
         self.channels = (self.stem_channels, *self.widths[widen_factor])
         norm = norm_builder(norm_cfg)
-        self.first_conv = nn.Sequential(
+        self.first_conv = ConvSequential(
             nn.Conv2d(3, self.stem_channels, 3, stride=2, padding=1), norm(self.stem_channels), nn.ReLU())
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.features = nn.Sequential(*(
@@ -89,6 +91,7 @@ class WeightNetShuffleNetV2(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
             for part in (self.first_conv, *self.stages[:self.frozen_stages]):
                 part.eval().requires_grad_(False)
 
+    @channels_last
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of ``out_indices`` for images (N, 3, H, W)."""
         x = self.maxpool(self.first_conv(x))
