@@ -42,6 +42,7 @@ class WeightNetShuffleNetV2(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
     widths = {0.5: (48, 96, 192), 1.0: (112, 224, 448), 1.5: (176, 352, 704), 2.0: (248, 496, 992)}
     blocks = (4, 8, 4)
     stem_channels = 24
+    block = WeightNetShuffleBlock
 
     def __init__(self, widen_factor: float = 1.0, *, out_indices: tuple[int, ...] = (0, 1, 2, 3),
                  frozen_stages: int = -1, norm_cfg: dict = dict(type='BN'), norm_eval: bool = False,  # noqa: B006
@@ -59,7 +60,7 @@ class WeightNetShuffleNetV2(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
             nn.Conv2d(3, self.stem_channels, 3, stride=2, padding=1), norm(self.stem_channels), nn.ReLU())
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.features = nn.Sequential(*(
-            WeightNetShuffleBlock(width if i else before, width, 1 if i else 2, norm)
+            self.block(width if i else before, width, 1 if i else 2, norm)
             for before, width, blocks in list(zip(self.channels, self.channels[1:], self.blocks))[:max(out_indices)]
             for i in range(blocks)))
         for module in self.modules():
