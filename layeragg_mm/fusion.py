@@ -13,7 +13,15 @@ from mmdet.models.backbones.resnet import ResNet
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .backbones import DCAMobileNetV2, DLANet, MobileNeXt, MRLAEfficientNet, RLAMobileNetV2, RLAResNet
+from .backbones import (
+    DCAMobileNetV2,
+    DLANet,
+    MobileNeXt,
+    MRLAEfficientNet,
+    RLAMobileNetV2,
+    RLAResNet,
+    WeightNetShuffleNetV2,
+)
 from .fast.channels_last import reads_channels_last, to_contiguous
 from .fast.frozen_norm import Affine, affine_of_frozen
 from .fast.joint_projection import JointConvs, are_joinable, joint_step
@@ -40,7 +48,8 @@ __all__ = ['fuse']
 # Exactly these: what extends them may compute its weights anew each time.
 CONVOLUTIONS = (nn.Conv2d, wrappers.Conv2d, nn.ConvTranspose2d, wrappers.ConvTranspose2d, ModulatedDeformConv2dPack,
                 DeformableConv2d, PSConv2d, WeightNetConv2d, PyConv2d, DGConv2d)
-COMPUTE_IN_CHANNELS_LAST = ResNet, DLANet, MobileNeXt, DCAMobileNetV2, MRLAEfficientNet, RLAMobileNetV2
+COMPUTE_IN_CHANNELS_LAST = (ResNet, DLANet, MobileNeXt, DCAMobileNetV2, MRLAEfficientNet, RLAMobileNetV2,
+                            WeightNetShuffleNetV2)
 
 
 @torch.no_grad()

@@ -3,23 +3,58 @@ import copy
 import re
 from inspect import signature
 
+import torch
 from mmdet.models.detectors import BaseDetector
 from mmengine.registry import MODELS, init_default_scope
-from torch import nn
+from torch import Tensor, nn
 
+from ..backbones import WeightNetShuffleNetV2
 from ..backbones.variants import ATTACHED, PLAIN, VARIANTS
 from ..engine.config import read_config
 from ..engine.model_checks import build_model
 from ..errors import InputError
+from ..layers.conv_norm import conv_norm
+from ..layers.weight_net import WeightNetConv2d, WeightNetShuffleBlock
 
-__all__ = ['CONVOLUTIONS', 'at_depth', 'build_backbone', 'build_detector', 'is_detector']
+__all__ = ['MODULES', 'PlainShuffleNetV2', 'at_depth', 'build_backbone', 'build_detector', 'is_detector']
 
-# Its ResNet with one of our convolutions.
-CONVOLUTIONS = {
-    'doconv_r50': dict(type='mmdet.ResNet', depth=50, conv_cfg=dict(type='DOConv2d')),
-    'psconv_r50': dict(type='mmdet.ResNet', depth=50, dcn=dict(type='PSConv2d'), stage_with_dcn=(True,) * 4),
-    'weightnet_r50': dict(type='mmdet.ResNet', depth=50, conv_cfg=dict(type='WeightNetConv2d')),
+# MMDetection's ResNet with one of our layers, and the fast forms; and what WeightNet's network is compared with.
+MODULES = {
+    'doconv_r50': dict(type='FastResNet', depth=50, conv_cfg=dict(type='DOConv2d')),
+    'psconv_r50': dict(type='FastResNet', depth=50, dcn=dict(type='PSConv2d'), stage_with_dcn=(True,) * 4),
+    'weightnet_r50': dict(type='FastResNet', depth=50, conv_cfg=dict(type='WeightNetConv2d')),
+    'ulsam_r50': dict(type='FastResNet', depth=50, plugins=[
+        dict(cfg=dict(type='ULSAM', groups=4), position='after_conv3')]),
+    'shufflenet_v2_1.0x': dict(type='PlainShuffleNetV2', widen_factor=1.0),
 }
+
+
+class PlainShuffleBlock(WeightNetShuffleBlock):
+    """ShuffleNetV2's block with plain convolutions, under WeightNet's names."""
+
+    def __init__(self, *args) -> None:
+        super().__init__(*args)
+        del self.reduce
+        for name, conv in list(self.named_children()):
+            if isinstance(conv, WeightNetConv2d):
+                setattr(self, name, nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
+                                              conv.padding, groups=conv.groups, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        passed, x = (x, x) if self.stride > 1 else x.unflatten(1, (-1, 2)).unbind(2)
+        if self.stride > 1:
+            passed = conv_norm(self.wnet_proj_1, self.bn_proj_1, passed)
+            passed = conv_norm(self.wnet_proj_2, self.bn_proj_2, passed).relu_()
+        x = conv_norm(self.wnet1, self.bn1, x).relu_()
+        x = conv_norm(self.wnet2, self.bn2, x)
+        return torch.cat([passed, conv_norm(self.wnet3, self.bn3, x).relu_()], 1)
+
+
+@MODELS.register_module()
+class PlainShuffleNetV2(WeightNetShuffleNetV2):
+    """The same network without WeightNet; see :class:`~layeragg_mm.backbones.WeightNetShuffleNetV2`."""
+
+    block = PlainShuffleBlock
 
 
 def is_detector(name: str) -> bool:
@@ -28,7 +63,7 @@ def is_detector(name: str) -> bool:
 
 
 def build_backbone(name: str, *, depth: int | None = None, norm_eval: bool = True) -> nn.Module:
-    """Build a backbone of ``PLAIN``, :data:`CONVOLUTIONS`, ``VARIANTS`` or ``ATTACHED``, perhaps at another depth.
+    """Build a backbone of ``PLAIN``, :data:`MODULES`, ``VARIANTS`` or ``ATTACHED``, perhaps at another depth.
 
     Args:
         name: of the backbone.
@@ -38,7 +73,7 @@ def build_backbone(name: str, *, depth: int | None = None, norm_eval: bool = Tru
     Raises:
         InputError: no backbone has this name, or it does not come in depths.
     """
-    rows = {**PLAIN, **CONVOLUTIONS, **VARIANTS, **ATTACHED}
+    rows = {**PLAIN, **MODULES, **VARIANTS, **ATTACHED}
     if name not in rows:
         raise InputError(f'no backbone is called {name}', f'Available: {", ".join(rows)}.')
     cfg = copy.deepcopy(rows[name])

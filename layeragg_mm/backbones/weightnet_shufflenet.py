@@ -9,6 +9,8 @@ from torch.utils.checkpoint import checkpoint
 
 from ..checkpoints import ReleasedCheckpointMixin
 from ..checkpoints.weight_net import translate_weightnet
+from ..fast.channels_last import channels_last
+from ..layers.conv_norm import ConvSequential
 from ..layers.weight_net import WeightNetShuffleBlock
 from .arguments import norm_builder, one_of
 from .freezing import FreezingMixin
@@ -40,6 +42,7 @@ class WeightNetShuffleNetV2(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
     widths = {0.5: (48, 96, 192), 1.0: (112, 224, 448), 1.5: (176, 352, 704), 2.0: (248, 496, 992)}
     blocks = (4, 8, 4)
     stem_channels = 24
+    block = WeightNetShuffleBlock
 
     def __init__(self, widen_factor: float = 1.0, *, out_indices: tuple[int, ...] = (0, 1, 2, 3),
                  frozen_stages: int = -1, norm_cfg: dict = dict(type='BN'), norm_eval: bool = False,  # noqa: B006
@@ -53,11 +56,11 @@ class WeightNetShuffleNetV2(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
         self.norm_eval, self.with_cp = norm_eval, with_cp
         self.channels = (self.stem_channels, *self.widths[widen_factor])
         norm = norm_builder(norm_cfg)
-        self.first_conv = nn.Sequential(
+        self.first_conv = ConvSequential(
             nn.Conv2d(3, self.stem_channels, 3, stride=2, padding=1), norm(self.stem_channels), nn.ReLU())
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.features = nn.Sequential(*(
-            WeightNetShuffleBlock(width if i else before, width, 1 if i else 2, norm)
+            self.block(width if i else before, width, 1 if i else 2, norm)
             for before, width, blocks in list(zip(self.channels, self.channels[1:], self.blocks))[:max(out_indices)]
             for i in range(blocks)))
         for module in self.modules():
@@ -89,6 +92,7 @@ class WeightNetShuffleNetV2(ReleasedCheckpointMixin, FreezingMixin, BaseModule):
             for part in (self.first_conv, *self.stages[:self.frozen_stages]):
                 part.eval().requires_grad_(False)
 
+    @channels_last
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of ``out_indices`` for images (N, 3, H, W)."""
         x = self.maxpool(self.first_conv(x))

@@ -11,16 +11,20 @@ the products with the weights are launches of their own.
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..layers.conv_norm import ConvSequential, conv_norm, in_sequence
+from ..layers.do_conv import DOConv2d
 from ..layers.forms import Form, carries_hooks
+from ..layers.ps_conv import PSConv2d
+from ..layers.weight_net import WeightNetConv2d
 
 __all__ = ['Affine', 'affine_of_frozen', 'is_plain', 'joined_weight', 'map_is_larger']
 
 form = Form('frozen_norm')
+# Exactly these: what they compute with ``_conv_forward`` is linear in each filter of their weight.
+LINEAR = nn.Conv2d, DOConv2d, PSConv2d, WeightNetConv2d
 PLAIN_NORMS = _BatchNorm.forward, nn.SyncBatchNorm.forward  # what extends them with a forward of its own is called
 
 
@@ -55,8 +59,8 @@ def is_plain(conv: nn.Module) -> bool:
 
 
 def map_is_larger(conv: nn.Module, x: Tensor) -> bool:
-    """Whether ``conv(x)``, of a plain convolution, has more elements than the convolution's weights."""
-    if type(conv) is not nn.Conv2d or conv.padding_mode != 'zeros':
+    """Whether ``conv(x)``, of a convolution that a norm can be joined with, has more elements than its weights."""
+    if type(conv) not in LINEAR or conv.padding_mode != 'zeros':
         return False
     pixels_read = x.numel() // conv.in_channels  # each channel of the result has one a stride, and its weights
     return pixels_read > math.prod((*conv.kernel_size, *conv.stride)) * conv.in_channels // conv.groups
@@ -79,7 +83,7 @@ def joined(conv: nn.Module, norm: nn.Module, x: Tensor, added: Tensor | None = N
             and not carries_hooks(conv, norm)):
         weight, bias, scale = joined_weight(conv, norm)
         if scale is not None:
-            return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+            return conv._conv_forward(x, weight, bias)
     out = conv(x)
     return norm(out if added is None else out + added)
 

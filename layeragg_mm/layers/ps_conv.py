@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .composite_conv import CompositeConv2d
+from .forms import replaceable
 
 __all__ = ['PARTS', 'PSConv2d', 'ReleasedPSConv2d']
 
@@ -46,6 +47,7 @@ class PSConv2d(nn.Conv2d):
         _check_geometry(self)
         self.rates = rates
 
+    @replaceable
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         # Here, since mmcv joins a frozen norm with a convolution by calling this with scaled weights.
         blocks, groups, parts = _blocks(weight, self.groups), self.groups, range(PARTS)

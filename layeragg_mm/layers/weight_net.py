@@ -1,9 +1,13 @@
 """WeightNet: a convolution whose kernel is made for each image from its pooled features (arXiv 2007.11823)."""
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ['WeightNetConv2d', 'reduced_width']
+from .forms import replaceable
+
+__all__ = ['WeightNetConv2d', 'gated_and_normed', 'reduced_width']
 
 GATES = 2  # for each filter: M = G = 2 of the paper
 
@@ -73,6 +77,7 @@ class WeightNetConv2d(nn.Conv2d):
         # mmcv joins a frozen norm with a convolution by calling this with scaled weights.
         return self._gated(x, weight, bias, None)
 
+    @replaceable
     def _gated(self, x: Tensor, weight: Tensor, bias: Tensor | None, pooled: Tensor | None) -> Tensor:
         if self.reduce is not None:
             pooled = self.reduce(x.mean((2, 3), keepdim=True))
@@ -95,6 +100,14 @@ class WeightNetConv2d(nn.Conv2d):
                 if f'{prefix}{key}' in state_dict:
                     state_dict[f'{prefix}{key}'] = state_dict[f'{prefix}{key}'].flatten()
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+@replaceable
+def gated_and_normed(layers: Sequence[tuple[WeightNetConv2d, nn.Module]], x: Tensor, pooled: Tensor) -> Tensor:
+    """Return the map after each convolution and its norm, between which there is no activation; p is ``pooled``."""
+    for conv, norm in layers:
+        x = norm(conv(x, pooled))
+    return x
 
 
 class WeightNetShuffleBlock(nn.Module):
@@ -133,8 +146,8 @@ class WeightNetShuffleBlock(nn.Module):
         passed, x = (x, x) if self.stride > 1 else x.unflatten(1, (-1, 2)).unbind(2)
         pooled = self.reduce(x.mean((2, 3), keepdim=True))
         if self.stride > 1:
-            passed = self.bn_proj_1(self.wnet_proj_1(passed, pooled))
-            passed = self.bn_proj_2(self.wnet_proj_2(passed, pooled)).relu()
-        x = self.bn1(self.wnet1(x, pooled)).relu()
-        x = self.bn2(self.wnet2(x, pooled))
-        return torch.cat([passed, self.bn3(self.wnet3(x, pooled)).relu()], 1)
+            passed = gated_and_normed(
+                [(self.wnet_proj_1, self.bn_proj_1), (self.wnet_proj_2, self.bn_proj_2)], passed, pooled).relu_()
+        x = gated_and_normed([(self.wnet1, self.bn1)], x, pooled).relu_()
+        x = gated_and_normed([(self.wnet2, self.bn2), (self.wnet3, self.bn3)], x, pooled).relu_()
+        return torch.cat([passed, x], 1)

@@ -10,12 +10,21 @@ from forms import TOLERANCE, assert_equal, drawn, in_float64, results
 from torch import nn
 
 from layeragg_mm.analysis import kept_activations
-from layeragg_mm.backbones import MRLAResNet, RLAResNet
+from layeragg_mm.backbones import FastResNet, MRLAResNet, RLAResNet
 from layeragg_mm.fast import FORMS, fast_forms
-from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention, Root, Tree
+from layeragg_mm.layers import (
+    BaseLayerAttention,
+    DOConv2d,
+    LightLayerAttention,
+    PSConv2d,
+    Root,
+    Tree,
+    WeightNetConv2d,
+)
 from layeragg_mm.layers.conv_norm import ConvSequential, conv_norm, in_sequence
 from layeragg_mm.layers.dla import BasicBlock, Bottleneck
 from layeragg_mm.layers.forms import switch_by_environment
+from layeragg_mm.layers.weight_net import WeightNetShuffleBlock, gated_and_normed
 
 DEVICES = ['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu']
 
@@ -59,6 +68,17 @@ def pair(*modules: nn.Module) -> nn.Sequential:
     return nn.Sequential(*modules)
 
 
+def weight_nets(*kernels: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> nn.ModuleList:
+    """Convolutions (3x3 depthwise) that read what a block has pooled, each with its norm."""
+    return nn.ModuleList(pair(WeightNetConv2d(8, 8, kernel, padding=kernel // 2, groups=1 if kernel == 1 else 8,
+                                              reduced_channels=4), norm(8)) for kernel in kernels)
+
+
+def in_pairs(layers: nn.ModuleList) -> Callable[..., torch.Tensor]:
+    return lambda x, pooled: gated_and_normed([tuple(layer) for layer in layers], x, pooled).relu_()
+
+
+WEIGHT_NETS = [(3, 8, 5, 7), (3, 4, 1, 1)]
 MAPS = [(3, 64, 5, 7), (3, 64, 5, 7)]
 CASES = {
     'frozen_norm': {
@@ -66,6 +86,9 @@ CASES = {
                     lambda layers: lambda x: conv_norm(*layers, x)),
         '3x3, groups, bias': Case(lambda: pair(nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2), nn.BatchNorm2d(6)),
                                   [(2, 4, 19, 18)], lambda layers: lambda x: conv_norm(*layers, x)),
+        **{kind.__name__: Case(lambda kind=kind: pair(kind(8, 8, 3, padding=1), nn.BatchNorm2d(8)), [(2, 8, 9, 11)],
+                               lambda layers: lambda x: conv_norm(*layers, x))
+           for kind in (DOConv2d, PSConv2d, WeightNetConv2d)},
         'weights are larger': Case(lambda: pair(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6)), [(2, 4, 3, 3)],
                                    lambda layers: lambda x: conv_norm(*layers, x)),
         'with what is read': Case(lambda: pair(nn.Conv2d(4, 6, 1), nn.BatchNorm2d(6)), [(2, 4, 9, 8), (2, 6, 9, 8)],
@@ -109,6 +132,28 @@ CASES = {
            for norm, style in itertools.product(['BN', 'GN'], ['pytorch', 'caffe'])},
         'basic blocks': stages(depth=18),
         'channel attention': stages(attention='eca'),
+    },
+    'poly_scale': {
+        'bias': Case(lambda: PSConv2d(8, 12, 3, padding=1), [(2, 8, 9, 11)]),
+        'weight is larger': Case(lambda: PSConv2d(8, 12, 3, padding=1, bias=False), [(1, 8, 3, 5)]),
+        'stride': Case(lambda: PSConv2d(8, 12, 3, stride=2, padding=1), [(2, 8, 10, 11)]),
+        'stride that divides one rate': Case(
+            lambda: PSConv2d(8, 12, 3, stride=2, padding=1, rates=(1, 3, 4)), [(2, 8, 10, 11)]),
+        'stride that divides all': Case(
+            lambda: PSConv2d(8, 12, 3, stride=(2, 1), padding=2, dilation=2), [(2, 8, 9, 11)]),
+        'groups': Case(lambda: PSConv2d(16, 16, 3, padding=1, groups=2), [(2, 16, 5, 7)]),
+        'network': stages(family=FastResNet, dcn=dict(type='PSConv2d'), stage_with_dcn=(True, True)),
+    },
+    'image_kernels': {
+        '1x1': Case(lambda: WeightNetConv2d(8, 6, 1), [(3, 8, 5, 7)]),
+        '3x3': Case(lambda: WeightNetConv2d(8, 6, 3, stride=2, padding=1, bias=False), [(3, 8, 5, 7)]),
+        'depthwise': Case(lambda: WeightNetConv2d(8, 8, 3, padding=1, groups=8), [(3, 8, 5, 7)]),
+        'depthwise last': Case(lambda: weight_nets(1, 3), WEIGHT_NETS, in_pairs, deep=True),
+        # A bias before batch statistics has no gradient but what is rounded.
+        'depthwise before 1x1': Case(lambda: weight_nets(3, 1), WEIGHT_NETS, in_pairs, deep=True),
+        'fused': Case(lambda: weight_nets(3, 1, norm=nn.Identity), WEIGHT_NETS, in_pairs),
+        **{f'block of stride {stride}': Case(lambda stride=stride: WeightNetShuffleBlock(
+            16, 16 * stride, stride, nn.BatchNorm2d), [(3, 16, 5, 7)], deep=True) for stride in (1, 2)},
     },
     'channels_last': {
         'RLA': stages(),
