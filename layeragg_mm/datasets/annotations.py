@@ -4,12 +4,13 @@ What pycocotools and MMDetection would fail at, or compute nonsense from, is ref
 training is explained.
 """
 import json
+import pickle
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, lying_there
 from .box_checks import check_meaning
 from .json_columns import Entries
 from .mask_checks import LARGEST_COORDINATE, check_true_masks
@@ -22,16 +23,24 @@ LARGEST_IMAGE = 2**31
 ANY_MASK = [[0, 0, 1, 0, 1, 1]]  # stands in for a mask that is not read
 
 
-def read_json(path: Path | str):
+def read_json(path: Path | str, instead: str = 'Give the JSON file that is meant.'):
     """Return what the JSON file holds.
+
+    Args:
+        path: of the file.
+        instead: what to do where the file is a checkpoint, or another pickle.
 
     Raises:
         InputError: it cannot be read, is no JSON, or is cut short.
     """
     try:
-        return json.loads(Path(path).read_text('utf-8'))  # as pycocotools reads it
+        content = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f'{path}: {error.strerror}', 'Check the path.') from error
+        raise InputError(f'{path}: {error.strerror}', f'Check the path: {lying_there(path)}.') from error
+    if content[:2] == b'PK' or content[:1] == pickle.PROTO:  # as torch writes
+        raise InputError(f'{path} is a checkpoint or another pickle, and no JSON', instead)
+    try:
+        return json.loads(content.decode('utf-8'))  # as pycocotools reads it
     except (ValueError, RecursionError) as error:
         raise InputError(f'{path} is not whole JSON: {error}', 'Fetch or write the file again.') from error
 

@@ -1,7 +1,6 @@
 """Checks of a config's data: files, classes, images, and objects that come through the pipeline."""
 import copy
 import itertools
-import json
 import os
 from pathlib import Path
 
@@ -13,15 +12,17 @@ from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 from rich.console import Console
 
-from ..configs import walk
-from ..errors import InputError
+from ..configs import type_of, walk
+from ..errors import InputError, lying_there
 from ..registered import find_registered
+from ..tracebacks import described, frames_of
 from .annotations import load_training_annotations
 from .checked_pipeline import CheckedPipeline
 from .image_loading import load_by_name
 from .label_map_checks import check_label_map, check_learnable, check_there, has_label_maps
 from .sampling import extremes, infos_of, leaves, spread
 from .survey import survey
+from .voc_checks import check_xml_files, is_plain_voc
 
 __all__ = ['check_classes', 'check_data', 'check_image', 'check_paths', 'is_local', 'is_plain_coco', 'poly2mask_of']
 
@@ -53,6 +54,8 @@ def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
         check_paths(path, node)
         if 'ann_file' in node:
             node['serialize_data'] = False  # mmengine cannot serialise a data set from which everything is filtered
+            if reads_voc(node, path):
+                check_xml_files(path, node, find_registered(DATASETS, node, path))
             if annotated and reads_coco(node, path):
                 file = os.path.join(node.get('data_root') or '', node['ann_file'])
                 with console.status(f'checking {file}'):
@@ -60,12 +63,12 @@ def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
                 categories[file] = [category['name'] for category in content['categories']]
     try:
         dataset = DATASETS.build(dataset_cfg)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f'{name}: its annotation file is not whole JSON: {error}',
-                         'Fetch or write the annotation file again.') from error
-    except KeyError as error:
-        raise InputError(f'{name}: its annotation file lacks {error}', 'Give a file in the format that '
-                         f'{dataset_cfg.type} reads (for COCO: images, annotations, categories).') from error
+    except InputError:
+        raise
+    except Exception as error:  # whatever another format's reader meets
+        file = file_read(error)
+        raise InputError(f'{name}: {type_of(dataset_cfg)} cannot read {file or "its files"}: {described(error)}',
+                         'Correct the file, or give one in the format that this data set reads.') from error
     for leaf in leaves(dataset):
         if leaf.ann_file in categories:
             check_classes(name, leaf, categories[leaf.ann_file])
@@ -83,23 +86,41 @@ def check_paths(path: str, node: dict) -> None:
     ann_file = node.get('ann_file')
     if ann_file and is_local(data_root) and is_local(ann_file) and not Path(data_root, ann_file).is_file():
         raise InputError(f'{path}: annotation file not found: {Path(data_root, ann_file)}',
-                         'Check the path, or point the config at the data with --data-root DIR.')
+                         f'Check the path ({lying_there(Path(data_root, ann_file))}), or point the config at the data '
+                         'with --data-root DIR.')
     prefixes = node.get('data_prefix')
     for kind, prefix in (prefixes.items() if isinstance(prefixes, dict) else ()):
         if is_local(data_root) and is_local(prefix) and not Path(data_root, prefix).is_dir():
             raise InputError(f'{path}: image folder ({kind}) not found: {Path(data_root, prefix)}',
-                             'Check the path, or point the config at the data with --data-root DIR.')
+                             f'Check the path ({lying_there(Path(data_root, prefix))}), or point the config at the '
+                             'data with --data-root DIR.')
 
 
 def is_local(path: str) -> bool:
     return '://' not in path
 
 
+def file_read(error: Exception) -> str | None:
+    """Return the file that was being read, by the code that raised an ``error``, if it tells."""
+    for frame in reversed(list(frames_of(error))[1:]):
+        for value in frame.f_locals.values():
+            if isinstance(value, (str, Path)) and len(str(value)) < 4096 and os.path.isfile(value):
+                return str(value)
+    return None
+
+
 def reads_coco(node: dict, path: str) -> bool:
     """Tell whether a data set's dict names a local file that is read as MMDetection's CocoDataset reads it."""
-    reader = find_registered(DATASETS, node, path)
-    return (is_plain_coco(reader) and bool(node['ann_file'])
-            and is_local(node['ann_file']) and is_local(node.get('data_root') or ''))
+    return names_local_file(node) and is_plain_coco(find_registered(DATASETS, node, path))
+
+
+def reads_voc(node: dict, path: str) -> bool:
+    """Tell whether a data set's dict names a local list of VOC's XML files."""
+    return names_local_file(node) and is_plain_voc(find_registered(DATASETS, node, path))
+
+
+def names_local_file(node: dict) -> bool:
+    return bool(node['ann_file']) and is_local(node['ann_file']) and is_local(node.get('data_root') or '')
 
 
 def is_plain_coco(reader: type) -> bool:

@@ -8,7 +8,7 @@ from mmengine.dist import all_reduce
 
 from ..errors import InputError
 
-__all__ = ['any_process', 'check_launcher', 'join_processes_without_gpu']
+__all__ = ['any_process', 'check_launcher', 'join_processes_without_gpu', 'number_of_processes']
 
 # What each launcher leaves in the environment of the processes that it starts.
 LEFT_BY = {'pytorch': ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'), 'slurm': ('SLURM_PROCID', 'SLURM_NTASKS'),
@@ -22,6 +22,11 @@ def check_launcher(launcher: str) -> None:
         raise InputError(f'--launcher {launcher} did not start this process: its environment has no '
                          f'{", no ".join(lacking)}',
                          'Start it with tools/dist_train.sh CONFIG PROCESSES, or leave --launcher out.')
+
+
+def number_of_processes(launcher: str) -> int:
+    """Return how many processes ``launcher``, of --launcher, started."""
+    return int(os.environ[LEFT_BY[launcher][1]]) if launcher in LEFT_BY else 1
 
 
 def any_process(flag: bool) -> bool:

@@ -18,11 +18,11 @@ from mmengine.registry import METRICS
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from ..configs import walk
+from ..configs import type_of, walk
 from ..datasets.annotations import check_true_masks_of, load_annotations
 from ..datasets.checks import check_classes, is_local, is_plain_coco
 from ..datasets.sampling import infos_of, leaves
-from ..errors import InputError
+from ..errors import InputError, lying_there
 from ..registered import did_you_mean, find_registered, some
 from .build_errors import saying_nothing
 from .section_checks import build_metrics, nodes_in
@@ -81,7 +81,7 @@ def is_coco(node: dict, path: str) -> bool:
 
 def packs_truth(cfg: Config, mode: str) -> bool:
     packing = [node for _, node in walk(cfg.get(f'{mode}_dataloader'))
-               if str(node.get('type')).split('.')[-1] == 'PackDetInputs']
+               if type_of(node) == 'PackDetInputs']
     return all('instances' in node.get('meta_keys', ()) for node in packing)
 
 
@@ -98,7 +98,8 @@ def missing(path: str, ann_file: str, cfg: Config, mode: str) -> InputError:
             if own and there.name == Path(ann_file).name and there.is_file():
                 return InputError(f'{what}; the data set reads {there}', 'data_root and --data-root change paths that '
                                   f'begin with it only: --cfg-options {path}.ann_file={there}')
-    return InputError(what, 'Check the path, or point the config at the data with --data-root DIR.')
+    return InputError(what, f'Check the path ({lying_there(ann_file)}), or point the config at the data with '
+                      '--data-root DIR.')
 
 
 def loading_wants_info() -> bool:

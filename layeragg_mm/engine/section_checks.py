@@ -2,6 +2,7 @@
 import copy
 import inspect
 from importlib.util import find_spec
+from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
@@ -132,6 +133,10 @@ def check_loader(loader: dict, path: str) -> None:
 
 def check_dataset(node: dict, path: str) -> None:
     """Build data sets without their data, and pipelines."""
+    classes = (node.get('metainfo') or {}).get('classes')
+    if isinstance(classes, str) and not Path(classes).is_file():
+        raise InputError(f'{path}.metainfo.classes is the text {classes!r}, each of whose letters would be a class',
+                         f"Write ({classes!r},): a tuple of one name needs the comma.")
     inner = {key: node[key] for key in ('dataset', 'datasets') if node.get(key) is not None}
     for key, value in inner.items():
         for inner_path, inner_node in nodes_in(value, f'{path}.{key}'):

@@ -90,8 +90,9 @@ def test_refuses_annotations_without_a_part():
 
 
 @pytest.mark.parametrize('mask, said', [
-    (None, 'neither polygons nor RLE'),
-    ([], 'segmentation is empty'),
+    (None, 'has no mask'),
+    ([], 'has no mask'),
+    (3, 'neither polygons nor RLE'),
     ([[1, 2, 3, 4]], 'no mask of its image'),
     ([[1, 2, 3, 4, 5, 6, 7]], 'no mask of its image'),
     ([[1, 2, 3, 4, 5, 1e300]], 'no mask of its image'),
