@@ -17,6 +17,7 @@ from ..datasets.anchors import find_anchors, measure
 from ..datasets.annotations import load_training_annotations
 from ..datasets.checks import check_data, check_image, is_plain_coco
 from ..datasets.image_formats import traits_of
+from ..datasets.label_map_checks import check_label_map, has_label_maps
 from ..datasets.pipeline_checks import check_objects
 from ..datasets.sampling import images_of, leaves, spread
 from ..datasets.survey import survey
@@ -56,6 +57,8 @@ def print_images(console: Console, mode: str, dataset, most: int) -> dict:
     for position in track(chosen, f'reading images ({mode})', console=console, transient=True):
         leaf, index = images[position]
         check_image(leaf, index)
+        if has_label_maps(leaf):
+            check_label_map(leaf, index)
         traits.update(traits_of(leaf.get_data_info(index)['img_path']))
     console.print(f'{len(chosen)} of {len(images)} images were read, all of the size in the annotation file')
     for trait, count in traits.items():

@@ -5,6 +5,7 @@ training is explained.
 """
 import json
 import pickle
+import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = ['check_annotations', 'check_true_masks_of', 'load_annotations', 'load
 ANNOTATION_FORM = 'an annotation file in COCO\'s format (images, annotations, categories)'
 # pycocotools counts pixels in 32 bits.
 LARGEST_IMAGE = 2**31
+UNPRINTABLE = {'Cc', 'Cs', 'Zl', 'Zp'}  # controls, halves of characters, ends of lines
 ANY_MASK = [[0, 0, 1, 0, 1, 1]]  # stands in for a mask that is not read
 
 
@@ -71,7 +73,7 @@ def check_annotations(content, file: str) -> None:
     images.refuse((height * width >= LARGEST_IMAGE for height, width in zip(heights, widths)),
                   lambda i: f'{heights[i]} x {widths[i]} pixels are more than pycocotools can count')
     names = categories.column('name')
-    categories.refuse((type(name) is not str or not name.isprintable() for name in names), lambda i: 'name is no text')
+    categories.refuse((not is_name(name) for name in names), lambda i: 'name is no text')
     categories.refuse((name in names[:i] for i, name in enumerate(names)),
                       lambda i: f'name {names[i]!r} was there before', 'Give every class a name of its own.')
     objects.unique('id')
@@ -83,6 +85,11 @@ def check_annotations(content, file: str) -> None:
     crowds = objects.column('iscrowd')
     objects.refuse((type(crowd) not in (int, bool) or crowd not in (0, 1) for crowd in crowds),
                    lambda i: 'iscrowd is neither 0 nor 1')
+
+
+def is_name(name: object) -> bool:
+    """Tell whether a name is text in one line, whatever spaces and signs are in it."""
+    return type(name) is str and not UNPRINTABLE & set(map(unicodedata.category, name))
 
 
 def image_sizes(annotations: dict) -> dict[int, list[int]]:
@@ -118,7 +125,7 @@ def load_training_annotations(path: Path | str, poly2mask: bool | None) -> dict:
     check_annotations(content, file)
     images, objects = (Entries(content[key], file, key, ANNOTATION_FORM) for key in ('images', 'annotations'))
     names = images.column('file_name')
-    images.refuse((type(name) is not str or not name.isprintable() for name in names), lambda i: 'file_name is no text')
+    images.refuse((not is_name(name) for name in names), lambda i: 'file_name is no text')
     boxes = np.array(objects.column('bbox'), dtype=np.float64)
     objects.refuse((np.abs(boxes) > LARGEST_COORDINATE).any(1),
                    lambda i: f'bbox {boxes[i].tolist()} is far beyond any image')

@@ -1,5 +1,6 @@
 """Checks of a config's data: files, classes, images, and objects that come through the pipeline."""
 import copy
+import inspect
 import itertools
 import os
 from pathlib import Path
@@ -9,30 +10,28 @@ from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
-from PIL import Image
 from rich.console import Console
 
 from ..configs import type_of, walk
 from ..errors import InputError, lying_there
-from ..registered import find_registered
+from ..registered import arguments_of, find_registered, own_arguments
 from ..tracebacks import described, frames_of
 from .annotations import load_training_annotations
 from .checked_pipeline import CheckedPipeline
 from .image_loading import load_by_name
-from .label_map_checks import check_label_map, check_learnable, check_there, has_label_maps
-from .sampling import extremes, infos_of, leaves, spread
+from .label_map_checks import check_label_map, check_learnable, check_stackable, check_there, has_label_maps
+from .sampling import SAMPLED_SIZES, extremes, infos_of, leaves, spread, stored_size
 from .survey import survey
 from .voc_checks import check_xml_files, is_plain_voc
 
-__all__ = ['check_classes', 'check_data', 'check_image', 'check_paths', 'is_local', 'is_plain_coco', 'poly2mask_of']
+__all__ = ['check_classes', 'check_data', 'check_image', 'check_paths', 'is_local', 'is_plain_coco', 'poly2mask_of',
+           'takes']
 
 # Images whose existence is checked, and images that are read and looked through for an object to learn from.
 SAMPLED_FILES = 100
 SAMPLED_IMAGES = 32
 # Times that an image of an extreme form is put through its pipeline, which can be random.
 DRAWS = 8
-# Images whose sizes are read, where no annotation file tells them.
-SAMPLED_SIZES = 1000
 # Parts of a model whose num_classes is the number of classes.
 HEADS = {'bbox_head', 'mask_head', 'decode_head', 'auxiliary_head'}
 
@@ -52,8 +51,9 @@ def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
     console = Console(stderr=True, quiet=os.environ.get('RANK', '0') != '0')  # of several processes
     for path, node in walk(dataset_cfg, name):
         check_paths(path, node)
+        if 'pipeline' in node and takes(find_registered(DATASETS, node, path), 'serialize_data'):
+            node['serialize_data'] = False  # mmengine cannot serialise a data set that has no images
         if 'ann_file' in node:
-            node['serialize_data'] = False  # mmengine cannot serialise a data set from which everything is filtered
             if reads_voc(node, path):
                 check_xml_files(path, node, find_registered(DATASETS, node, path))
             if annotated and reads_coco(node, path):
@@ -77,7 +77,15 @@ def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
             check_label_maps(name, leaf)
         check_extremes(leaf)
     check_heads(cfg.model, name, dataset)
+    if mode != 'train' and type_of(cfg.model.get('data_preprocessor') or {}) == 'SegDataPreProcessor':
+        check_stackable(f'{mode}_dataloader', dataset, cfg[f'{mode}_dataloader'].get('batch_size', 1))
     return dataset
+
+
+def takes(reader, argument: str) -> bool:
+    """Tell whether a data set class takes an ``argument`` of mmengine's; MMDetection's and MMSegmentation's do."""
+    return inspect.isclass(reader) and issubclass(reader, BaseDataset) and argument in (
+        arguments_of(reader) or own_arguments(BaseDataset))
 
 
 def check_paths(path: str, node: dict) -> None:
@@ -175,6 +183,11 @@ def check_images(name: str, dataset: BaseDataset) -> None:
 
 def no_image(name: str, dataset: BaseDataset) -> InputError:
     """Return what is said of a data set without images."""
+    if hasattr(dataset, 'img_suffix') and not os.path.isfile(dataset.ann_file):  # MMSegmentation's, of a folder
+        files = Path(dataset.data_prefix['img_path'], f'*{dataset.img_suffix}')
+        return InputError(f'{name}: there is no {files}: {lying_there(files)}',
+                          'Give the data set the img_suffix and seg_map_suffix of its files (.PNG is not .png), or '
+                          'another data_prefix.')
     why = 'it has none, or filter_cfg removes them all'
     if is_plain_coco(type(dataset)) and dataset.filter_cfg:
         found = survey(load_training_annotations(dataset.ann_file, None), dataset.metainfo['classes'], None,
@@ -199,14 +212,6 @@ def check_extremes(dataset: BaseDataset) -> None:
     for position in extremes([(info['width'], info['height']) for info in infos]):
         for _ in range(DRAWS):
             load(dataset.get_data_info(indices[position]))
-
-
-def stored_size(info: dict) -> dict[str, int]:
-    try:
-        with Image.open(info['img_path']) as image:
-            return dict(width=image.width, height=image.height)
-    except (OSError, KeyError, Image.DecompressionBombError):  # no local file, or one that reading tells of
-        return dict(width=1000, height=1000)
 
 
 def check_image(dataset: BaseDataset, index: int) -> None:

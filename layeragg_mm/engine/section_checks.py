@@ -5,7 +5,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dataset import BaseDataset
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import (
@@ -25,7 +24,7 @@ from mmengine.registry import (
 from mmengine.runner import Runner, get_priority
 from torch.utils.data import DataLoader
 
-from ..datasets.checks import check_paths
+from ..datasets.checks import check_paths, takes
 from ..errors import InputError
 from ..registered import arguments_of, check_arguments, did_you_mean, find_registered, own_arguments, some
 from .build_errors import naming_nodes, saying_nothing
@@ -133,10 +132,14 @@ def check_loader(loader: dict, path: str) -> None:
 
 def check_dataset(node: dict, path: str) -> None:
     """Build data sets without their data, and pipelines."""
-    classes = (node.get('metainfo') or {}).get('classes')
+    metainfo = node.get('metainfo') or {}
+    classes, palette = metainfo.get('classes'), metainfo.get('palette')
     if isinstance(classes, str) and not Path(classes).is_file():
         raise InputError(f'{path}.metainfo.classes is the text {classes!r}, each of whose letters would be a class',
                          f"Write ({classes!r},): a tuple of one name needs the comma.")
+    if isinstance(classes, (list, tuple)) and palette and len(palette) < len(classes):
+        raise InputError(f'{path}.metainfo: {len(palette)} colours in palette, but {len(classes)} classes',
+                         'Give as many colours, or leave the palette out.')
     inner = {key: node[key] for key in ('dataset', 'datasets') if node.get(key) is not None}
     for key, value in inner.items():
         for inner_path, inner_node in nodes_in(value, f'{path}.{key}'):
@@ -144,17 +147,11 @@ def check_dataset(node: dict, path: str) -> None:
     built = check_arguments(DATASETS, node, path)
     check_paths(path, node)
     with naming_nodes(node, path):
-        if not inner and takes_lazily(built):
+        if not inner and takes(built, 'lazy_init'):
             DATASETS.build(dict(copy.deepcopy(node), lazy_init=True))
         else:
             for transform in copy.deepcopy(node.get('pipeline') or []):
                 TRANSFORMS.build(transform)
-
-
-def takes_lazily(built) -> bool:
-    """Tell whether a data set can be built without reading its data; MMDetection's and MMSegmentation's can."""
-    return inspect.isclass(built) and issubclass(built, BaseDataset) and 'lazy_init' in (
-        arguments_of(built) or own_arguments(BaseDataset))
 
 
 def build_metrics(section: dict | list, path: str) -> list[tuple[str, dict, BaseMetric]]:

@@ -16,6 +16,7 @@ from ..configs import type_of
 from ..datasets.image_names import names_of_images, names_without_suffix
 from ..datasets.sampling import images_of
 from ..errors import InputError
+from ..plain_text import plain_text
 from .evaluator_checks import metric_nodes
 from .segmentation import is_segmentation
 
@@ -68,9 +69,10 @@ class PicturesHook(ImageOutputHook):
         for sample in outputs:
             image = mmcv.imfrombytes(get(sample.img_path, backend_args=self.backend_args), channel_order='rgb')
             name = self.names[sample.img_path]
-            runner.visualizer.add_datasample(
-                str(name), image, data_sample=sample, show=self.show, wait_time=self.wait_time,
-                out_file=self.out_dir and str(self.out_dir / name), step=batch_idx, **self.drawing)
+            with plain_text():
+                runner.visualizer.add_datasample(
+                    str(name), image, data_sample=sample, show=self.show, wait_time=self.wait_time,
+                    out_file=self.out_dir and str(self.out_dir / name), step=batch_idx, **self.drawing)
 
 
 @HOOKS.register_module()
