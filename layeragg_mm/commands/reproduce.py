@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..checkpoints import plain_checkpoints
-from ..engine import check_config, check_testing
+from ..engine import check_checkpoint, check_config, check_testing
 from ..engine.config import read_config
 from ..errors import InputError
 from ..published import TOLERANCE, PublishedDetector, find_checkpoints, find_detector, how_to_get, verdicts
@@ -24,6 +24,7 @@ def prepare(detector: PublishedDetector, checkpoint: str, args: argparse.Namespa
     cfg = read_config(str(detector.config), args.data_root, args.cfg_options)
     cfg.work_dir = str(args.work_dir / detector.name)
     cfg.load_from = checkpoint
+    check_checkpoint(checkpoint, 'CHECKPOINT')
     check_testing(cfg, check_config(cfg, 'test'))
     return cfg
 

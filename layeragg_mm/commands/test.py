@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from ..checkpoints import plain_checkpoints, trust_checkpoints
 from ..engine import (
     NameUnfitFilesHook,
+    check_checkpoint,
     check_config,
     check_testing,
     join_processes_without_gpu,
@@ -28,6 +29,7 @@ def run(args: argparse.Namespace) -> None:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
     cfg.load_from = args.checkpoint
+    check_checkpoint(args.checkpoint, 'CHECKPOINT')
     segmentation = is_segmentation(cfg)
     if args.out is not None and segmentation:
         write_maps(cfg, args.out)

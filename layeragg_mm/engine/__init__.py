@@ -5,6 +5,7 @@ Importing it registers what a training's config names, and lets torch load the t
 """
 from ..checkpoints.training_state import allow_training_state
 from .build_errors import naming_nodes
+from .checkpoint_checks import check_checkpoint
 from .checkpointing import ResumableCheckpointHook
 from .checks import check_config, check_testing, check_training
 from .config import load_config, set_data_root
@@ -30,8 +31,8 @@ allow_training_state()
 __all__ = [
     'BFloat16OptimWrapper', 'DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook',
     'PartialStartHook', 'ProgressBarHook', 'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy',
-    'ResumableIterLoop', 'StopOnInvalidLossHook', 'any_process', 'check_config',
-    'check_testing', 'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config',
+    'ResumableIterLoop', 'StopOnInvalidLossHook', 'any_process', 'check_checkpoint',
+    'check_config', 'check_testing', 'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config',
     'name_last_checkpoint', 'naming_images', 'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically',
     'set_data_root', 'start_partially', 'use_amp'
 ]

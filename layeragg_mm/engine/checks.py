@@ -7,7 +7,7 @@ from torch import nn
 from ..checkpoints.loading import load_whole
 from ..datasets.checks import check_data
 from ..datasets.pipeline_checks import check_objects
-from .checkpoint_checks import check_checkpoint, check_start
+from .checkpoint_checks import check_start
 from .evaluator_checks import check_evaluated, check_evaluators, check_monitors
 from .fsdp import check_fsdp
 from .model_checks import build_model, check_flow, check_optimization
@@ -63,11 +63,10 @@ def check_training(cfg: Config, skip: bool = False, model: nn.Module | None = No
 
 
 def check_testing(cfg: Config, model: nn.Module) -> None:
-    """Raise an :class:`InputError` unless testing ``cfg`` has its files, fitting classes and its checkpoint.
+    """Raise an :class:`InputError` unless testing ``cfg`` has its files, fitting classes and a checkpoint that fits.
 
-    The checkpoint is loaded into ``model``, that of ``cfg``.
+    The checkpoint, which :func:`check_checkpoint` has seen, is loaded into ``model``, that of ``cfg``.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    check_checkpoint(cfg.load_from, 'CHECKPOINT')
     load_whole(model, cfg.load_from)
     check_evaluated(cfg, 'test', check_data(cfg, 'test'), check_evaluators(cfg, 'test'))

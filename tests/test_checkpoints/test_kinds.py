@@ -26,7 +26,8 @@ ONE = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1', 'default_hooks.check
     ({}, 'it is empty'),
     (dict(state_dict=None), 'its state_dict is None'),
     (dict(state_dict={}, meta={}), 'its state_dict is empty'),
-    (dict(epoch=3, model=dict(a=torch.ones(1))), 'it holds epoch, model, and none is a tensor'),
+    (dict(epoch=3, net=dict(a=torch.ones(1))), 'it holds epoch, net, and none is a tensor'),
+    (dict(model=dict(epoch=3)), 'its model holds epoch, and none is a tensor'),
 ])
 def test_what_holds_no_weights_is_told(content, told, tmp_path):
     torch.save(content, tmp_path / 'odd.pth')
