@@ -9,8 +9,10 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from textwrap import shorten
 
@@ -44,8 +46,27 @@ def add_override_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(name: str, args: argparse.Namespace) -> None:
-    """Run what a tool of this ``name`` does with its arguments; importing that can take seconds."""
+    """Run what a tool of this ``name`` does with its arguments; what can be told before importing it all, is."""
+    if 'layeragg_mm' not in sys.modules and find_spec('mmengine') is not None:
+        with modules_alone('layeragg_mm', 'layeragg_mm.engine'):
+            import_module('layeragg_mm.engine.early_checks').check_early(name, args)
     import_module(f'layeragg_mm.commands.{name}').run(args)
+
+
+@contextmanager
+def modules_alone(*packages: str) -> Iterator[None]:
+    """Within, a module of ``packages`` is imported without what its packages import, which follows at the end."""
+    waiting = []
+    for name in packages:
+        spec = find_spec(name)
+        sys.modules[name] = package = module_from_spec(spec)
+        parent, _, child = name.rpartition('.')
+        if parent:
+            setattr(sys.modules[parent], child, package)
+        waiting.append((spec, package))
+    yield
+    for spec, package in waiting:
+        spec.loader.exec_module(package)
 
 
 def run_tool(main: Callable[[], None]) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, lying_there
+from ..errors import InputError
+from ..paths import check_file
 from .box_checks import check_meaning
 from .json_columns import Entries
 from .mask_checks import LARGEST_COORDINATE, check_true_masks
@@ -35,10 +36,11 @@ def read_json(path: Path | str, instead: str = 'Give the JSON file that is meant
     Raises:
         InputError: it cannot be read, is no JSON, or is cut short.
     """
+    check_file(path)
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f'{path}: {error.strerror}', f'Check the path: {lying_there(path)}.') from error
+        raise InputError(f'{path}: {error.strerror}', 'Make it readable, or name another file.') from error
     if content[:2] == b'PK' or content[:1] == pickle.PROTO:  # as torch writes
         raise InputError(f'{path} is a checkpoint or another pickle, and no JSON', instead)
     try:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ..configs import type_of, walk
 from ..errors import InputError, lying_there
+from ..paths import check_paths, is_local
 from ..registered import arguments_of, find_registered, own_arguments
 from ..tracebacks import described, frames_of
 from .annotations import load_training_annotations
@@ -24,7 +25,7 @@ from .sampling import SAMPLED_SIZES, extremes, infos_of, leaves, spread, stored_
 from .survey import survey
 from .voc_checks import check_xml_files, is_plain_voc
 
-__all__ = ['check_classes', 'check_data', 'check_image', 'check_paths', 'is_local', 'is_plain_coco', 'poly2mask_of',
+__all__ = ['check_classes', 'check_data', 'check_image', 'is_plain_coco', 'poly2mask_of',
            'takes']
 
 # Images whose existence is checked, and images that are read and looked through for an object to learn from.
@@ -86,26 +87,6 @@ def takes(reader, argument: str) -> bool:
     """Tell whether a data set class takes an ``argument`` of mmengine's; MMDetection's and MMSegmentation's do."""
     return inspect.isclass(reader) and issubclass(reader, BaseDataset) and argument in (
         arguments_of(reader) or own_arguments(BaseDataset))
-
-
-def check_paths(path: str, node: dict) -> None:
-    """Check the files that one data set's dict names."""
-    data_root = node.get('data_root') or ''
-    ann_file = node.get('ann_file')
-    if ann_file and is_local(data_root) and is_local(ann_file) and not Path(data_root, ann_file).is_file():
-        raise InputError(f'{path}: annotation file not found: {Path(data_root, ann_file)}',
-                         f'Check the path ({lying_there(Path(data_root, ann_file))}), or point the config at the data '
-                         'with --data-root DIR.')
-    prefixes = node.get('data_prefix')
-    for kind, prefix in (prefixes.items() if isinstance(prefixes, dict) else ()):
-        if is_local(data_root) and is_local(prefix) and not Path(data_root, prefix).is_dir():
-            raise InputError(f'{path}: image folder ({kind}) not found: {Path(data_root, prefix)}',
-                             f'Check the path ({lying_there(Path(data_root, prefix))}), or point the config at the '
-                             'data with --data-root DIR.')
-
-
-def is_local(path: str) -> bool:
-    return '://' not in path
 
 
 def file_read(error: Exception) -> str | None:

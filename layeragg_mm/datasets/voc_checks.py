@@ -8,7 +8,7 @@ from pathlib import Path
 from mmdet.datasets import XMLDataset
 
 from ..errors import InputError, lying_there
-from ..registered import some
+from ..words import some
 
 __all__ = ['check_xml_files', 'is_plain_voc']
 

@@ -1,6 +1,5 @@
 """Checks of the checkpoints that a run starts from, or is to test."""
 import os
-from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -11,12 +10,11 @@ from ..checkpoints.mmengine_loading import fetch_checkpoint, is_address
 from ..checkpoints.reading import CheckpointError, read_checkpoint, weights_in
 from ..checkpoints.sharing import shared_weights
 from ..configs import type_of, walk
-from ..errors import InputError, lying_there
+from ..errors import InputError
+from ..paths import check_checkpoint_file
 from .build_errors import saying_nothing
 
 __all__ = ['check_checkpoint', 'check_model', 'check_start']
-
-CONFIG_SUFFIXES = '.py', '.json', '.yaml', '.yml'
 
 
 def check_start(cfg: Config, model: nn.Module | None = None, partial: bool = False) -> None:
@@ -79,13 +77,8 @@ def check_checkpoint(path: str, name: str) -> dict[str, Tensor]:
     try:
         if is_address(path):
             return fetch_checkpoint(path)['state_dict'] if os.environ.get('RANK', '0') == '0' else {}
-        file = Path(path).expanduser()
-        if not file.is_file():
-            raise InputError(f'{name}: checkpoint file not found: {path}', f'Check the path: {lying_there(file)}.')
-        if file.suffix in CONFIG_SUFFIXES:
-            raise InputError(f'{name}: {path} is a config or data, and a checkpoint should stand there',
-                             'The config comes first: CONFIG CHECKPOINT.')
-        return weights_in(read_checkpoint(file, mmap=True), path)
+        check_checkpoint_file(path, name)
+        return weights_in(read_checkpoint(path, mmap=True), path)
     except CheckpointError as error:
         raise type(error)(f'{name}: {error.what}', error.remedy + (
             f' From scratch: --cfg-options {name.removesuffix(".checkpoint")}=None.' if is_address(path) and

@@ -15,7 +15,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ..errors import RunError
-from ..registered import did_you_mean, some
+from ..words import did_you_mean, some
 from .distributed import any_process
 from .random_state import random_state, set_random_state
 from .signals import answer_signal, leave_signal

@@ -10,11 +10,11 @@ from mmengine.registry import init_default_scope
 from ..configs import walk
 from ..errors import InputError
 from .auto_channels import fill_channels
-from .distributed import check_launcher
+from .launchers import check_launcher
 from .options import read_options
 from .overrides import override
 
-__all__ = ['load_config', 'read_config', 'set_data_root']
+__all__ = ['load_config', 'read_config', 'set_data_root', 'written_config']
 
 
 def load_config(args: argparse.Namespace, *needed: str) -> Config:
@@ -47,17 +47,33 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | lis
     Raises:
         InputError: the file is missing or no valid config, or an override does not fit it.
     """
+    cfg = written_config(path, data_root, cfg_options)
+    if cfg.get('model'):
+        fill_channels(cfg.model, cfg.get('default_scope', 'mmdet'))
+    return cfg
+
+
+def written_config(path: str, data_root: str | None = None, cfg_options: dict | list[str] | None = None,
+                   imports: bool = True) -> Config | None:
+    """Return a config as :func:`read_config` does, but with nothing of it built.
+
+    Without ``imports`` nothing is imported that it names; of one in mmengine's python style, which imports all that it
+    names, None is returned then.
+    """
     if is_checkpoint(path):
         raise InputError(f'{path} is a checkpoint, and a config should stand there',
                          'The config comes first: CONFIG CHECKPOINT.')
     try:
-        cfg = Config.fromstring(f'_base_ = {path!r}', '.py') if '::' in path else Config.fromfile(path)
+        if not imports and path.endswith('.py') and Config._is_lazy_import(path):
+            return None
+        cfg = Config.fromstring(f'_base_ = {path!r}', '.py') if '::' in path else Config.fromfile(
+            path, import_custom_modules=imports)
         for _, node in walk(cfg._cfg_dict):  # in the python style, this imports what it names
             node.pop('_delete_', None)  # mmengine leaves it where there was nothing to delete
     except FileNotFoundError as error:
         raise InputError(f'config file not found: {error}',
                          'Check the path of the config and of its _base_.') from error
-    except (SyntaxError, OSError, KeyError, ValueError, TypeError, NameError, AssertionError, ImportError) as error:
+    except Exception as error:  # a config is a program
         first_line, _, _ = str(error).partition('\n')
         raise InputError(f'{path} is no valid config: {type(error).__name__}: {first_line}',
                          'Mend the config file.') from error
@@ -68,8 +84,6 @@ def read_config(path: str, data_root: str | None = None, cfg_options: dict | lis
     if data_root is not None:
         set_data_root(cfg, data_root)
     change_texts(cfg._cfg_dict, lambda text: os.path.expanduser(text) if text.startswith('~/') else text)
-    if cfg.get('model'):
-        fill_channels(cfg.model, cfg.get('default_scope', 'mmdet'))
     return cfg
 
 

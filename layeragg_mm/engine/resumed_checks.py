@@ -14,7 +14,7 @@ from ..checkpoints.sharing import patterns
 from ..configs import type_of, walk
 from ..errors import InputError
 from .build_errors import saying_nothing
-from .distributed import number_of_processes
+from .launchers import number_of_processes
 from .loops import EPOCH_LENGTH
 from .training import is_by_epoch
 

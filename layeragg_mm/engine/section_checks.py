@@ -24,28 +24,24 @@ from mmengine.registry import (
 from mmengine.runner import Runner, get_priority
 from torch.utils.data import DataLoader
 
-from ..datasets.checks import check_paths, takes
+from ..datasets.checks import takes
 from ..errors import InputError
-from ..registered import arguments_of, check_arguments, did_you_mean, find_registered, own_arguments, some
+from ..paths import check_paths
+from ..registered import arguments_of, check_arguments, find_registered, own_arguments
+from ..words import did_you_mean, some
 from .build_errors import naming_nodes, saying_nothing
+from .overrides import KEYS, STANDARD_HOOKS
 
-__all__ = ['KEYS', 'STANDARD_HOOKS', 'build_metrics', 'check_loader', 'check_sections', 'nodes_in']
+__all__ = ['build_metrics', 'check_loader', 'check_sections', 'nodes_in']
 
 # Sections of which all must be there, or none.
 COMPANIONS = {'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
               'val': ('val_dataloader', 'val_cfg', 'val_evaluator'),
               'test': ('test_dataloader', 'test_cfg', 'test_evaluator')}
-# What sections without a type may hold.
-KEYS = {
-    'randomness': [name for name in inspect.signature(Runner.set_randomness).parameters if name != 'self'],
-    'env_cfg': ['cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'],
-    'auto_scale_lr': ['enable', 'base_batch_size'],
-}
 # What mmengine takes out of a data loader's dict before torch gets it.
 LOADER_KEYS = ('dataset', 'sampler', 'batch_sampler', 'collate_fn', 'worker_init_fn', 'num_batch_per_epoch',
                'disable_subprocess_warning')
 LOOP_COUNTS = 'max_epochs', 'max_iters', 'val_interval'
-STANDARD_HOOKS = 'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint', 'visualization'
 # Files that a metric reads or makes when it is built.
 METRIC_FILES = 'ann_file', 'output_dir'
 
