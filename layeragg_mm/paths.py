@@ -51,7 +51,8 @@ def missing(path: str, ann_file: str, loader: dict | None) -> InputError:
 def check_file(path: Path | str) -> None:
     """Raise an :class:`InputError` unless the file is there."""
     if not Path(path).is_file():
-        raise InputError(f'{path}: No such file', f'Check the path: {lying_there(path)}.')
+        what = 'Is a directory' if Path(path).is_dir() else 'No such file or directory'
+        raise InputError(f'{path}: {what}', f'Check the path: {lying_there(path)}.')
 
 
 def check_checkpoint_file(path: str, name: str) -> None:

@@ -55,14 +55,14 @@ def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, ch
             that of the package safetensors, which is not installed.
     """
     path = Path(path).expanduser()
-    if path.suffix == '.safetensors':
+    if path.suffix.lower() == '.safetensors':
         return _read_safetensors(path)
     allow_training_state()
     zipped = zipfile.is_zipfile(path)
     try:
         if checksums and zipped and (damage := _altered(path)):
             raise RuntimeError(damage)
-        if path.suffix == '.pkl' and not zipped:
+        if path.suffix.lower() == '.pkl' and not zipped:
             return read_arrays(path)
         return torch.load(path, map_location, weights_only=not trusts_checkpoints(), mmap=mmap and zipped)
     except pickle.UnpicklingError as error:

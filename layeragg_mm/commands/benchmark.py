@@ -57,7 +57,7 @@ def check(args: argparse.Namespace, device: torch.device) -> None:
         if form not in ('all', *FORMS):
             raise InputError(f'--without {form}: no fast form has this name',
                              f'Give all, or some of {", ".join(FORMS)}.')
-    if args.chart is not None and args.chart.suffix != '.png':
+    if args.chart is not None and args.chart.suffix.lower() != '.png':
         raise InputError(f'--chart {args.chart} is no PNG file', 'Give a name that ends in .png.')
     for side in args.sizes or args.size:
         if side < 33:

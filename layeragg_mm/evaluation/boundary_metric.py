@@ -47,7 +47,7 @@ class BoundaryMetric(BaseMetric):
                 raise ValueError(f'BoundaryMetric is for networks with 2 classes, this one has {len(scores)}')
             probability = scores.softmax(0)[1].cpu().numpy()
             labels = sample['gt_sem_seg']['data'].squeeze(0).cpu().numpy()
-            annotators = (load_annotators(sample['seg_map_path']) if sample['seg_map_path'].endswith('.mat')
+            annotators = (load_annotators(sample['seg_map_path']) if sample['seg_map_path'].lower().endswith('.mat')
                           else [labels == 1])
             self.results.append(count_matches(
                 probability, annotators, self.thresholds, tolerance=self.tolerance,

@@ -151,7 +151,8 @@ def without_key(key: str) -> list[dict]:
     return [{k: v for k, v in entry.items() if k != key} for entry in RESULTS]
 
 
-@pytest.mark.parametrize('text', ['', '[{"image_id": 1', '[' * 100000, '\udcff', '[NaN'])
+@pytest.mark.parametrize('text', ['', '[{"image_id": 1', '[' * 100000, '\udcff', '[NaN'],
+                         ids=['empty', 'cut', 'deep', 'no text', 'NaN'])
 def test_refuses_what_is_no_json(tmp_path, text):
     (tmp_path / 'cut.json').write_bytes(text.encode(errors='surrogateescape'))
     for load in (load_annotations, lambda path: load_results(path, ANNOTATIONS)):

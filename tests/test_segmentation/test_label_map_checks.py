@@ -48,6 +48,26 @@ def of_size(data, width: int, height: int) -> None:
         Image.open(file).resize((width, height), Image.Resampling.NEAREST).save(file)
 
 
+def test_images_of_one_row(data):
+    of_size(data, 64, 1)
+    with pytest.raises(InputError, match=r'semantic/val/000001\.\w+: MMSegmentation cannot read label maps that are '
+                                         'one pixel high or wide\nLeave this image out'):
+        check(data, 'val')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_map_that_the_door_did_not_see_is_named_in_training(run, capsys, data, tmp_path, monkeypatch, workers):
+    file = sorted((data / 'semantic/train').iterdir())[3]
+    Image.fromarray(np.full_like(np.asarray(Image.open(file)), 99)).save(file)
+    monkeypatch.setattr('layeragg_mm.datasets.checks.SAMPLED_IMAGES', 1)
+    told = refused(run, capsys, 'train', CONFIG, '--data-root', data, '--work-dir', tmp_path / 'run', '--cfg-options',
+                   f'train_dataloader.num_workers={workers}', 'train_dataloader.batch_size=2', 'train_cfg.max_iters=9',
+                   'train_cfg.val_interval=99', 'model.backbone.arch=46x_c',
+                   'model.neck.in_channels=[32,64,64,128,256]')
+    assert f'{file} has labels 99, outside of the' in told
+
+
 def test_sizes_that_validation_cannot_stack(data):
     of_size(data, 96, 64)
     with pytest.raises(InputError, match=r'val_dataloader: batch_size=2, but .* in 96 x 64, .* in 64 x 64') as told:
