@@ -11,8 +11,8 @@ from pathlib import Path
 __all__ = ['LIBRARIES', 'Definition', 'is_written', 'registered', 'written_arguments', 'written_classes']
 
 LIBRARIES = 'mmengine', 'mmcv', 'mmdet', 'mmseg', 'layeragg_mm'
-# What registries take of torch.
-OF_TORCH = 'optim', 'nn/modules'
+# What configs name of torch.
+OF_TORCH = 'optim', 'nn/modules', 'utils/data'
 TAKES_NOTHING = {'object', 'Module', 'ABC'}
 
 
@@ -37,7 +37,7 @@ class Definition:
 
 @cache
 def sources(modules: tuple[str, ...] = ()) -> dict[Path, str]:
-    """Return the text of every file of the libraries, of what registries take of torch, and of other ``modules``."""
+    """Return the text of every file of the libraries, of what configs name of torch, and of other ``modules``."""
     found = [Path(spec.origin) for spec in map(find_spec, (*LIBRARIES, *modules)) if spec is not None and spec.origin]
     files = {file for origin in found for file in (
         origin.parent.rglob('*.py') if origin.name == '__init__.py' else [origin]) if '.mim' not in file.parts}

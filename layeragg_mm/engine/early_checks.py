@@ -12,8 +12,9 @@ import layeragg_mm
 from ..configs import config, know_our_bases, walk
 from ..paths import check_checkpoint_file, check_file, check_paths, is_local, missing
 from ..words import meant, no_argument, no_type
-from ..written import LIBRARIES, Definition, is_written, registered, written_arguments
+from ..written import LIBRARIES, Definition, is_written, registered, written_arguments, written_classes
 from .config import written_config
+from .key_checks import check_keys, check_loader_keys
 from .launchers import check_launcher
 
 __all__ = ['check_early']
@@ -62,8 +63,11 @@ def check_early(tool: str, args: argparse.Namespace) -> None:
     custom = (cfg.get('custom_imports') or {}).get('imports') or ()
     if all(name.partition('.')[0] == 'layeragg_mm' for name in ([custom] if isinstance(custom, str) else custom)):
         check_names(cfg, tool)
+    if tool in ('train', 'test'):
+        check_keys(cfg)
     for mode in READ.get(tool, ()):
         loader = cfg.get(f'{mode}_dataloader') or {}
+        check_loader_keys(loader, f'{mode}_dataloader')
         for place, node in walk(loader.get('dataset'), f'{mode}_dataloader.dataset'):
             check_paths(place, node)
         for place, node in walk(cfg.get(f'{mode}_evaluator'), f'{mode}_evaluator'):
@@ -75,6 +79,8 @@ def check_early(tool: str, args: argparse.Namespace) -> None:
 def check_names(cfg: Config, tool: str) -> None:
     """Raise an error of a type that no source of a library has, or of an argument that none has."""
     scope = cfg.get('default_scope', 'mmdet')
+    if tool == 'train':
+        check_optimizer((cfg.get('optim_wrapper') or {}).get('optimizer') or {})
     for path, node in built(cfg, tool):
         word, kind = path.partition('.')[0].rpartition('_')[2], node.get('type')
         if not isinstance(kind, str) or kind.rpartition('.')[0] not in ('', *LIBRARIES):
@@ -96,6 +102,20 @@ def check_names(cfg: Config, tool: str) -> None:
         for key in node:
             if key not in taken and (PLAIN.fullmatch(path) or not is_written(key)):
                 raise no_argument(path, name, key, [each for each in known if each not in GIVEN])
+
+
+def check_optimizer(node: dict) -> None:
+    """Raise such an error of an optimizer that is nearly one of torch's."""
+    kind = node.get('type')
+    torchs = {name: each for name, those in written_classes().items() for each in those
+              if (each.library, each.file.parent.name) == ('torch', 'optim') and not name.startswith('_')}
+    if isinstance(kind, str) and not is_written(kind) and meant(kind, torchs):
+        raise no_type('optim_wrapper.optimizer', kind, 'optimizer', sorted(torchs))
+    if kind in torchs and kind not in registered('OPTIMIZERS'):
+        known = [name for name in written_arguments(torchs[kind]) or node if name != 'params']
+        for key in node:
+            if key not in ('type', '_scope_', *known):
+                raise no_argument('optim_wrapper.optimizer', kind, key, known)
 
 
 def built(cfg: Config, tool: str) -> Iterator[tuple[str, dict]]:

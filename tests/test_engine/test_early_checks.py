@@ -59,6 +59,11 @@ def test_without_imports_that_take_time(digits, tmp_path):
              (['trian_cfg.max_epochs=1'], "the config has no 'trian_cfg'; did you mean 'train_cfg'?"),
              (['train_dataloader.dataset.pipeline.2.flip_ratio=0.5'], "RandomFlip has no argument 'flip_ratio'"),
              (['val_evaluator.class_wise=True'], "CocoMetric has no argument 'class_wise'; did you mean 'classwise'?"),
+             (['optim_wrapper.optimizer.type=AdamWW'], "there is no optimizer 'AdamWW'; did you mean 'AdamW'?"),
+             (['optim_wrapper.optimizer.learning_rate=0.1'], "AdamW has no argument 'learning_rate'"),
+             (['train_dataloader.batchsize=2'], "no argument 'batchsize'; did you mean 'batch_size'?"),
+             (['randomness.sed=1'], "randomness has no 'sed'; did you mean 'seed'?"),
+             (['val_dataloader=None'], 'the config has val_cfg and val_evaluator, but no val_dataloader'),
              (['val_evaluator.ann_file=a.json'], 'annotation file not found: a.json'),
              (['train_dataloader.dataset.data_prefix.img=a'], 'image folder (img) not found')]
     base = dict(data_root=data, cfg_options=None)
