@@ -15,7 +15,6 @@ from layeragg_mm.engine.config import read_config
 from layeragg_mm.errors import InputError
 
 FCOS = CONFIGS / 'fcos_mrla_tiny_digits.py'
-MASK_RCNN = CONFIGS / 'mask_rcnn_mrla_r50_digits.py'
 
 
 @pytest.fixture
@@ -62,33 +61,6 @@ def test_few_objects_on_large_images_can_be_learnt(data, seed):
 def test_objects_that_no_draw_leaves(data):
     with pytest.raises(InputError, match='in 8 images looked at, 256 times each, no object comes through'):
         check(config_of(data, dict(type='FilterAnnotations', min_gt_bbox_wh=(100, 100), keep_empty=False)))
-
-
-def each(**changes):
-    """Return what gives every annotation other values, made of the annotation."""
-    def change(content: dict) -> None:
-        for entry in content['annotations']:
-            entry.update({key: make(entry) for key, make in changes.items()})
-    return edited(change)
-
-
-def corners_in_pairs(entry: dict) -> list[list[float]]:
-    x, y, width, height = entry['bbox']
-    return [[x, y], [x + width, y], [x + width, y + height]]
-
-
-@pytest.mark.parametrize('config, change, reason', [
-    (FCOS, each(area=lambda entry: 0), 'area of 0'),
-    (FCOS, each(iscrowd=lambda entry: 1), r'crowd \(iscrowd=1\)'),
-    (FCOS, each(bbox=lambda entry: [*entry['bbox'][:2], .5, .5]), 'box less than a pixel wide or high'),
-    (MASK_RCNN, each(segmentation=corners_in_pairs), r'polygons of pairs, \[x, y\], \[x, y\]'),
-])
-def test_the_one_reason_for_which_all_objects_are_ignored(data, config, change, reason):
-    change(data)
-    cfg = read_config(str(config), str(data))
-    with pytest.raises(InputError, match=rf'all objects are ignored \((\d+) of \1 objects: {reason}') as told:
-        check(cfg)
-    assert told.value.remedy == 'Correct the annotations.'
 
 
 def test_a_pipeline_that_packs_nothing(data):
