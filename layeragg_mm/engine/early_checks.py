@@ -11,6 +11,7 @@ import layeragg_mm
 
 from ..configs import config, know_our_bases, walk
 from ..paths import check_checkpoint_file, check_file, check_paths, is_local, missing
+from ..published import find_detector
 from ..words import meant, no_argument, no_type
 from ..written import LIBRARIES, Definition, is_written, registered, written_arguments, written_classes
 from .config import written_config
@@ -24,7 +25,7 @@ RUN = 'model', 'default_hooks', 'custom_hooks', 'visualizer', 'log_processor'
 BUILT = {'train': (*RUN, 'param_scheduler', 'train_cfg', 'val_cfg'), 'test': (*RUN, 'test_cfg'),
          'visualize': ('model',)}
 # Files that are no config's.
-FILES = {'compare': ('baseline', 'ours', 'annotations'), 'eval_coco': ('results', 'annotations')}
+FILES = {'compare': ('baseline', 'ours', 'annotations'), 'eval_coco': ('results', 'annotations'), 'study': ('study',)}
 # What is built of nothing but the arguments that are written there; parts of a model may get others.
 PLAIN = re.compile(r'\w+_(hooks\.\w+|cfg|evaluator(\.metrics)?(\.\d+)?)|'
                    r'\w+_dataloader(\.datasets?(\.\d+)?)+(\.pipeline\.\d+)?')
@@ -49,6 +50,10 @@ def check_early(tool: str, args: argparse.Namespace) -> None:
     """
     for name in FILES.get(tool, ()):
         check_file(getattr(args, name))
+    if tool == 'reproduce' and args.name:
+        find_detector(args.name)
+        if args.checkpoint:
+            check_checkpoint_file(args.checkpoint, 'CHECKPOINT')
     path = getattr(args, 'config', None)
     if path is None or '::' in path:
         return
@@ -66,14 +71,19 @@ def check_early(tool: str, args: argparse.Namespace) -> None:
     if tool in ('train', 'test'):
         check_keys(cfg)
     for mode in READ.get(tool, ()):
-        loader = cfg.get(f'{mode}_dataloader') or {}
-        check_loader_keys(loader, f'{mode}_dataloader')
-        for place, node in walk(loader.get('dataset'), f'{mode}_dataloader.dataset'):
-            check_paths(place, node)
-        for place, node in walk(cfg.get(f'{mode}_evaluator'), f'{mode}_evaluator'):
-            file = node.get('ann_file')
-            if file and is_local(file) and not Path(file).is_file():
-                raise missing(place, file, loader)
+        check_data(cfg, mode)
+
+
+def check_data(cfg: Config, mode: str) -> None:
+    """Raise an error of a data loader's keys, or of files that it or its evaluator names and that are not there."""
+    loader = cfg.get(f'{mode}_dataloader') or {}
+    check_loader_keys(loader, f'{mode}_dataloader')
+    for place, node in walk(loader.get('dataset'), f'{mode}_dataloader.dataset'):
+        check_paths(place, node)
+    for place, node in walk(cfg.get(f'{mode}_evaluator'), f'{mode}_evaluator'):
+        file = node.get('ann_file')
+        if file and is_local(file) and not Path(file).is_file():
+            raise missing(place, file, loader)
 
 
 def check_names(cfg: Config, tool: str) -> None:

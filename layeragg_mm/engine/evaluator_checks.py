@@ -176,7 +176,7 @@ def are_elsewhere(content: dict, shown: dict[int, dict], classes: list[str]) -> 
             same_kind = kinds[:, None] == [entry['bbox_label'] for entry in here]
             overlaps = coco_mask.iou(boxes.astype(np.float64), own, [0] * len(own))
             found += (overlaps * same_kind).max(1, initial=0) >= SAME_OBJECT,
-    return len(found) > 0 and np.concatenate(found).mean() < FEWEST_SAME
+    return bool(found) and bool(np.concatenate(found).mean() < FEWEST_SAME)
 
 
 def check_monitors(cfg: Config) -> None:

@@ -76,6 +76,8 @@ def test_without_imports_that_take_time(digits, tmp_path):
               ('test', dict(base, config=str(FCOS), checkpoint='none.pth'), 'checkpoint file not found: none.pth'),
               ('test', dict(base, config=weights, checkpoint=str(FCOS)), 'is a checkpoint, and a config should stand'),
               ('compare', dict(baseline='a.json'), 'a.json: No such file'),
+              ('reproduce', dict(name='faster_rcnn_rla_r18', checkpoint=None), 'no detector is called'),
+              ('reproduce', dict(name='faster_rcnn_rla_r50', checkpoint='none.pth'), 'file not found: none.pth'),
               ('eval_coco', dict(results=weights, annotations=weights), '')]
     code = CODE.format(tools=str(REPOSITORY / 'tools'), cases=arguments + [each[:2] for each in others])
     found = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout
