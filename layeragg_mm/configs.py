@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 from mmengine.config.utils import MODULE2PACKAGE
 
-__all__ = ['config', 'know_our_bases', 'walk']
+__all__ = ['config', 'know_our_bases', 'type_of', 'walk']
 
 FOLDER = Path(__file__).parent / '.mim/configs'
 SCOPE = 'layeragg_mm::'
@@ -59,3 +59,12 @@ def walk(node, path: str = '') -> Iterator[tuple[str, ConfigDict]]:
         return
     for key, child in children:
         yield from walk(child, f'{path}.{key}' if path else str(key))
+
+
+def type_of(node: dict) -> str:
+    """Return the name of what ``node`` is built from, without its scope or module; '' if it does not say.
+
+    In configs of mmengine's python style a type is no text, but the class or function.
+    """
+    kind = node.get('type')
+    return str(getattr(kind, '__name__', kind) or '').split('.')[-1]

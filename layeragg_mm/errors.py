@@ -1,10 +1,12 @@
-"""What a user is told: the error of an input, the error of a run, how the tools report them, and their common check."""
+"""What a user is told: the error of an input, the error of a run, and what tools check alike."""
 import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import SequenceMatcher
+from itertools import islice
 from pathlib import Path
 
-__all__ = ['DataError', 'InputError', 'RunError', 'check_output', 'run_tool']
+__all__ = ['DataError', 'InputError', 'RunError', 'check_output', 'lying_there', 'tracebacks_in']
 
 
 class InputError(ValueError):
@@ -14,6 +16,9 @@ class InputError(ValueError):
         what: what is wrong, and where (file, config key, class name).
         remedy: what the user can do about it.
     """
+
+    #: Of a tool that ends with it.
+    exit_code = 2
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f'{what}\n{remedy}')
@@ -44,6 +49,8 @@ class RunError(RuntimeError):
         remedy: what the user can do about it.
     """
 
+    exit_code = 1
+
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f'{what}\n{remedy}')
         self.what = what
@@ -64,12 +71,22 @@ def check_output(path: str | Path, inputs: Iterable[str | Path], *, folder: bool
         raise InputError(f'{option} {path} would overwrite what is evaluated', 'Name another file.')
 
 
-def run_tool(main: Callable[[], None]) -> None:
-    """Run ``main``; :class:`InputError` and :class:`RunError` become two lines on stderr and exit code 2 and 1."""
+def lying_there(path: str | Path, most: int = 6) -> str:
+    """Return what is there in the place of a missing ``path``, the names most like it first, as a sentence's end."""
+    path = Path(path)
+    folder = next((parent for parent in path.parents if parent.is_dir()), Path())
+    missing = path.relative_to(folder).parts[0] if path != folder else ''
+    names = [entry.name + '/' * entry.is_dir() for entry in islice(os.scandir(folder), 1000)]
+    names.sort(key=lambda name: (-SequenceMatcher(None, missing, name).ratio(), name))
+    more = f' and {len(names) - most} more' if len(names) > most else ''
+    return f'{folder} has {", ".join(names[:most])}{more}' if names else f'{folder} is empty'
+
+
+@contextmanager
+def tracebacks_in(folder: str | Path) -> Iterator[None]:
+    """Within, an exception that no one expected is to leave its traceback in ``folder``, if that is there then."""
     try:
-        main()
-    except InputError as error:
-        print(f'error: {error.what}\n{error.remedy}', file=sys.stderr)
-        sys.exit(2)
-    except RunError as error:
-        sys.exit(f'error: {error.what}\n{error.remedy}')
+        yield
+    except Exception as error:
+        error.folder = folder
+        raise

@@ -1,5 +1,4 @@
 """What a config's ``type`` names, the arguments that this takes, and what was meant where there is no such thing."""
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -10,32 +9,12 @@ from mmengine.registry import Registry
 from torch import nn
 
 from .errors import InputError
+from .words import MANY, no_argument, no_type, some
 
-__all__ = ['arguments_of', 'check_arguments', 'did_you_mean', 'find_registered', 'meant', 'name_of', 'own_arguments',
-           'refuse_arguments', 'some', 'takes']
+__all__ = ['arguments_of', 'check_arguments', 'find_registered', 'name_of', 'own_arguments', 'refuse_arguments',
+           'takes']
 
 LIBRARIES = 'mmdet', 'mmseg'
-FEW, MANY = 12, 40  # names that are all listed: types, arguments
-
-
-def some(names: Iterable[str], most: int = FEW) -> str:
-    """Return ``names`` as text, the first ``most`` of them."""
-    names = list(names)
-    return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')
-
-
-def meant(word: str, known: Iterable[str], most: int = 1, likeness: float = .6) -> list[str]:
-    """Return up to ``most`` of the ``known`` words, nearest first, that ``word`` could be meant for, in any case."""
-    by_form = {}
-    for each in known:
-        by_form.setdefault(each.lower(), each)
-    return [by_form[form] for form in difflib.get_close_matches(word.lower(), by_form, most, likeness)]
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    nearest = meant(word, known)
-    return f'; did you mean {nearest[0]!r}?' if nearest else ''
-
 
 def registered_names(registry: Registry) -> list[str]:
     """Return what can be built from ``registry``: its names, those of its parents, and the other libraries' in full."""
@@ -72,15 +51,7 @@ def find_registered(registry: Registry, node: dict, path: str) -> Callable:
             found = None
         if found is not None:
             return found
-        known = registered_names(registry)
-    plain = str(kind).split('.')[-1]
-    elsewhere = [name for name in known if name.endswith(f'.{plain}')]
-    hint = f'; did you mean {elsewhere[0]!r}?' if elsewhere else did_you_mean(plain, known)
-    listed = known if len(known) <= FEW else meant(plain, known, 6, .5)
-    raise InputError(f'{path}.type: there is no {registry.name} {kind!r}{hint}',
-                     'Correct it, or add the module that registers it to custom_imports'
-                     + (f'; there {"are" if listed == known else "are, among others,"} {", ".join(listed)}.'
-                        if listed else '.'))
+        raise no_type(path, str(kind), registry.name, registered_names(registry))
 
 
 def arguments_of(built: Callable, others_to: Callable | None = None) -> dict[str, inspect.Parameter] | None:
@@ -176,8 +147,7 @@ def refuse_arguments(built: Callable, name: str, node: dict, path: str, given: C
     own = [argument for argument in arguments if argument not in given]
     for key in node:
         if key not in ('type', '_scope_', *arguments, *allowed):
-            raise InputError(f'{path}: {name} has no argument {key!r}{did_you_mean(key, own)}',
-                             f'{name} takes {some(own, MANY) or "none"}.')
+            raise no_argument(path, name, key, own)
     # Of its own constructor: what a base needs it may give itself.
     lacking = [argument for argument, parameter in own_arguments(built).items()
                if parameter.default is parameter.empty and argument in own and argument not in node]

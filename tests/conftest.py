@@ -19,11 +19,11 @@ from mmseg.visualization import SegLocalVisualizer
 
 import layeragg_mm.engine  # noqa: F401  (registers)
 from layeragg_mm.datasets import make_digit_scenes
-from layeragg_mm.errors import run_tool
 
 torch.backends.cudnn.allow_tf32 = False  # three digits would be enough for most tests to fail
 REPOSITORY = Path(__file__).parents[1]
 CONFIGS = REPOSITORY / 'configs'
+sys.path.append(str(REPOSITORY / 'tools'))  # behind all else: a test.py lies there
 
 
 def forget_earlier_runs() -> None:
@@ -107,6 +107,8 @@ def ade20k(tmp_path_factory) -> Path:
 @pytest.fixture
 def run(monkeypatch):
     """Run a tool in this process: ``run('train', *arguments)`` returns its exit code (0 if it ends well)."""
+
+    from command_line import run_tool  # of the tools
 
     def call(name: str, *arguments) -> int:
         spec = importlib.util.spec_from_file_location(f'tool_{name}', REPOSITORY / 'tools' / f'{name}.py')

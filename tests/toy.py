@@ -38,8 +38,11 @@ class ToyModel(BaseModel):
 class ToyData(Dataset):
     """Ten vectors, augmented with random numbers of all three generators."""
 
+    def __init__(self, length: int = 10) -> None:
+        self.length = length
+
     def __len__(self) -> int:
-        return 10
+        return self.length
 
     def __getitem__(self, index: int) -> dict:
         noise = [random.random(), np.random.rand(), float(torch.rand(())), 0.]

@@ -1,32 +1,7 @@
 """Is the gain real? python tools/compare.py baseline.segm.json ours.segm.json instances_val2017.json"""
 import argparse
-import json
-from functools import partial
-from pathlib import Path
 
-import numpy as np
-from rich.console import Console
-from rich.progress import Progress
-
-from layeragg_mm.datasets.annotations import load_annotations
-from layeragg_mm.errors import InputError, check_output, run_tool
-from layeragg_mm.evaluation import (
-    FEWEST_IMAGES,
-    GAIN_METRICS,
-    IOU_TYPES,
-    Matches,
-    choose_iou_types,
-    gain_table,
-    load_results,
-    match,
-    paired_bootstrap,
-    save_gain_plot,
-    verdict,
-    without_nan,
-)
-
-# Classes in the plot: those with the most objects.
-PLOTTED_CLASSES = 20
+from command_line import run_command, run_tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -34,73 +9,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('baseline', help='detections of the baseline in COCO\'s format')
     parser.add_argument('ours', help='detections of what is compared with it, on the same images')
     parser.add_argument('annotations', help='the true objects in COCO\'s format')
-    parser.add_argument('--iou-type', nargs='+', choices=list(IOU_TYPES), help='default: what both files hold')
+    parser.add_argument('--iou-type', nargs='+', choices=['bbox', 'segm'], help='default: what both files hold')
     parser.add_argument('--resamples', type=int, default=1000, help='bootstrap resamples (%(default)s)')
     parser.add_argument('--confidence', type=float, default=.95, help='of the intervals, 0..1 (%(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of the resampling, 0 or more (%(default)s)')
     parser.add_argument('--out', metavar='DIR', help='write compare.json and gains.png here')
-    args = parser.parse_args()
-    if not 0 < args.confidence < 1:
-        raise InputError(f'--confidence {args.confidence} is not within 0..1', 'Give a share, e.g. 0.95.')
-    if args.resamples * (1 - args.confidence) < 2:
-        raise InputError(f'--resamples {args.resamples} are too few for intervals of --confidence {args.confidence}',
-                         'One resample at least must lie beyond either end: give more, e.g. 1000.')
-    if args.seed < 0:
-        raise InputError(f'--seed {args.seed} is negative', 'Give 0 or more.')
-    if args.out is not None:
-        check_output(args.out, [args.baseline, args.ours, args.annotations], folder=True)
-    return args
-
-
-def write(args: argparse.Namespace, overall: dict, classes: dict, objects: np.ndarray) -> tuple[Path, Path]:
-    """Write compare.json and gains.png to ``args.out``; ``objects``: how many each class has."""
-    paths = Path(args.out) / 'compare.json', Path(args.out) / 'gains.png'
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
-    content = dict(vars(args), gains={
-        iou_type: dict(overall={name: without_nan(gain) for name, gain in overall[iou_type].items()},
-                       classes={name: without_nan(gain) for name, gain in classes[iou_type].items()})
-        for iou_type in overall})
-    paths[0].write_text(json.dumps(content, indent=2) + '\n')
-    order = np.argsort(-objects, kind='stable')[:PLOTTED_CLASSES]
-    plotted = {iou_type: {name: gains[name] for name in np.array(list(gains))[order]}
-               for iou_type, gains in classes.items()}
-    title = 'AP by class' + (f', the {len(order)} with the most objects' if len(objects) > len(order) else '')
-    save_gain_plot(overall, plotted, args.confidence, paths[1], classes_title=title)
-    return paths
+    return parser.parse_args()
 
 
 def main() -> None:
-    args = parse_args()
-    annotations = load_annotations(args.annotations)
-    results = [load_results(path, annotations) for path in (args.baseline, args.ours)]
-    iou_types = choose_iou_types(args.iou_type, annotations, args.annotations,
-                                 dict(zip((args.baseline, args.ours), results)))
-    overall, classes = {}, {}
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-
-        def bar(title: str):
-            return partial(progress.advance, progress.add_task(title, total=1))
-
-        for iou_type in iou_types:
-            baseline, ours = (Matches(match(annotations, entries, iou_type, bar(f'{iou_type}, matching {name}')))
-                              for name, entries in zip(('baseline', 'ours'), results))
-            whole, by_class = paired_bootstrap(baseline, ours, args.resamples, args.confidence, args.seed,
-                                               bar(f'{iou_type}, {args.resamples} resamples'))
-            overall[iou_type] = dict(zip(GAIN_METRICS, whole))
-            classes[iou_type] = dict(zip(ours.classes, by_class))
-
-    console = Console()
-    for iou_type in iou_types:
-        for gains, images, title in ((classes, ours.images_with[len(GAIN_METRICS):], 'AP by class'),
-                                     (overall, ours.images_with, 'all classes')):
-            console.print(gain_table(gains[iou_type], images, f'{iou_type}, {title}', args.confidence))
-    for iou_type in iou_types:
-        console.print(verdict(overall[iou_type]['AP'], ours.images_with[0], iou_type, args.confidence), soft_wrap=True)
-    console.print(f'All in points. *: the interval leaves out 0, on {FEWEST_IMAGES} images or more. The intervals are '
-                  'over images: they do not show what another training seed would change.', soft_wrap=True)
-    if args.out is not None:
-        for path in write(args, overall, classes, ours.objects):
-            console.print(f'wrote {path}', soft_wrap=True)
+    run_command('compare', parse_args())
 
 
 if __name__ == '__main__':

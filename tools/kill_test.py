@@ -4,40 +4,19 @@ Exit code 1 if any value of the last checkpoint (weights, averaged weights, opti
 differs in any bit.
 """
 import argparse
-import sys
-from tempfile import TemporaryDirectory
 
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
-
-import layeragg_mm
-from layeragg_mm.datasets import make_digit_scenes
-from layeragg_mm.engine.kill_test import kill_runs
-from layeragg_mm.errors import run_tool
-
-CONFIG = layeragg_mm.config('fcos_mrla_tiny_digits')
+from command_line import run_command, run_tool
 
 
-def main() -> None:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--runs', type=int, default=20, help='runs that are killed (%(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of the random moments (%(default)s)')
-    args = parser.parse_args()
-    table = Table('run', 'killed in', 'iteration', 'moment', 'half-written', 'resumed from', 'ends with', box=None)
-    right = 0
-    with TemporaryDirectory() as folder:
-        make_digit_scenes(f'{folder}/digits', train=8, val=4, size=64)
-        kills = kill_runs(CONFIG, f'{folder}/digits', folder, args.runs, args.seed)
-        for run, kill in enumerate(track(kills, 'killing and resuming', total=args.runs), 1):
-            right += not kill.differing
-            table.add_row(
-                str(run), kill.phase, str(kill.iteration), f'{kill.moment:.0%}', kill.left or '',
-                kill.resumed_from or 'the start',
-                f'{len(kill.differing)} other values, e.g. {kill.differing[0]}' if kill.differing else 'the same bits')
-    Console().print(table)
-    print(f'{right} of {args.runs} killed and resumed runs end with the values of the run that was never killed')
-    sys.exit(right < args.runs)
+    return parser.parse_args()
+
+
+def main() -> None:
+    run_command('kill_test', parse_args())
 
 
 if __name__ == '__main__':

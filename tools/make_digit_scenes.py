@@ -1,13 +1,10 @@
 """Write DigitScenes, the demo's data set: handwritten digits on textures, in COCO's format."""
 import argparse
 
-from rich.progress import track
-
-from layeragg_mm.datasets import make_digit_scenes
-from layeragg_mm.errors import run_tool
+from command_line import run_command, run_tool
 
 
-def main() -> None:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out', help='folder to make; refused if it holds anything')
     parser.add_argument('--train', type=int, default=400, help='training scenes (%(default)s)')
@@ -18,11 +15,11 @@ def main() -> None:
     parser.add_argument('--semantic', action='store_true', help='also write label maps for semantic segmentation')
     parser.add_argument('--hard', action='store_true',
                         help='small and large digits, clutter, occlusion, distractors; --size 128 or more')
-    args = parser.parse_args()
-    make_digit_scenes(
-        args.out, args.train, args.val, args.size, args.seed, args.semantic, args.hard,
-        track=lambda scenes: track(scenes, description='scenes'))
-    print(f'{args.out}: {args.train} training and {args.val} validation scenes')
+    return parser.parse_args()
+
+
+def main() -> None:
+    run_command('make_digit_scenes', parse_args())
 
 
 if __name__ == '__main__':

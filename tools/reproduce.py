@@ -7,20 +7,7 @@ python tools/reproduce.py --all FOLDER --data-root /data/coco           every ch
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config
-from mmengine.runner import Runner
-from rich.console import Console
-from rich.table import Table
-
-import layeragg_mm  # noqa: F401  (registers)
-from layeragg_mm.checkpoints import plain_checkpoints
-from layeragg_mm.engine import check_testing
-from layeragg_mm.engine.config import add_override_arguments, read_config
-from layeragg_mm.errors import InputError, run_tool
-from layeragg_mm.published import TOLERANCE, PublishedDetector, find_checkpoints, find_detector, how_to_get, verdicts
-from layeragg_mm.published_tables import markdown
-
-HEADER = ['metric', 'measured', 'published', 'difference', f'verdict (within {TOLERANCE})']
+from command_line import add_override_arguments, run_command, run_tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,45 +18,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/reproduce'),
                         help='folder for logs and the table of --all (%(default)s)')
     add_override_arguments(parser)
-    args = parser.parse_args()
-    if (args.name is None) == (args.all is None) or (args.all and args.checkpoint):
-        raise InputError('give either NAME, with or without --checkpoint FILE, or --all FOLDER', 'See --help.')
-    return args
-
-
-def prepare(detector: PublishedDetector, checkpoint: str, args: argparse.Namespace) -> Config:
-    """Return the config of an evaluation; what would fail later is said here."""
-    cfg = read_config(str(detector.config), args.data_root, args.cfg_options)
-    cfg.work_dir = str(args.work_dir / detector.name)
-    cfg.load_from = checkpoint
-    check_testing(cfg)
-    return cfg
-
-
-def evaluate(pairs: list[tuple[PublishedDetector, Path]], args: argparse.Namespace) -> None:
-    """Print the verdict on each checkpoint, all of them checked before; with --all, write them as a table too."""
-    configs = [prepare(detector, str(checkpoint), args) for detector, checkpoint in pairs]
-    console, report = Console(), []
-    for (detector, checkpoint), cfg in zip(pairs, configs):
-        rows = verdicts(detector, Runner.from_cfg(cfg).test())
-        table = Table(*HEADER, title=f'{detector.name}, {checkpoint.name}, COCO val2017, per cent', title_style='')
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
-        if args.all:
-            report += [[detector.name, checkpoint.name, *row] for row in rows]
-            file = args.work_dir / 'reproduction.md'
-            file.write_text(markdown(['config', 'checkpoint', *HEADER], report) + '\n')
-            console.print(f'wrote {file}', soft_wrap=True)
+    return parser.parse_args()
 
 
 def main() -> None:
-    args = parse_args()
-    if args.name and not args.checkpoint:
-        print(how_to_get(find_detector(args.name)))
-        return
-    with plain_checkpoints():
-        evaluate(find_checkpoints(args.all) if args.all else [(find_detector(args.name), Path(args.checkpoint))], args)
+    run_command('reproduce', parse_args())
 
 
 if __name__ == '__main__':

@@ -5,9 +5,10 @@ from .dynamic import translate_dynamic
 from .efficientnet import translate_efficientnet
 from .key_correlated import translate_key_correlated
 from .loading import ReleasedCheckpointMixin
+from .mmengine_loading import plain_checkpoints
 from .mobilenet_v2 import translate_mobilenet_v2, translate_rla_mobilenet_v2
 from .mrla import translate_mrla
-from .reading import CheckpointError, DamagedCheckpointError, plain_checkpoints, read_checkpoint, trust_checkpoints
+from .reading import CheckpointError, DamagedCheckpointError, read_checkpoint, trust_checkpoints
 from .rla import translate_rla
 from .vision_transformer import translate_vision_transformer
 

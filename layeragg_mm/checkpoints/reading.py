@@ -2,23 +2,20 @@
 import os
 import pickle
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from struct import error as StructError
 
 import torch
-from mmengine.runner import CheckpointLoader
+from torch import Tensor
 
 from ..errors import InputError
 from .arrays import read_arrays
 from .training_state import allow_training_state
 
-__all__ = ['CheckpointError', 'DamagedCheckpointError', 'plain_checkpoints', 'read_checkpoint', 'trust_checkpoints']
+__all__ = ['CheckpointError', 'DamagedCheckpointError', 'read_checkpoint', 'trust_checkpoints', 'weights_in']
 
-# torch's own switches: what torch.load does where its caller says nothing, or whatever its caller says.
+# torch's own switch: what torch.load does where its caller says nothing.
 TRUST = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
-DISTRUST = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
 # What torch raises for a file that ends too early, or whose bytes have changed.
 BROKEN = (RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError,
@@ -38,14 +35,15 @@ def trust_checkpoints() -> None:
     os.environ[TRUST] = '1'
 
 
-def _trusted() -> bool:
+def trusts_checkpoints() -> bool:
     return os.environ.get(TRUST, '').lower() in ('1', 'y', 'yes', 'true')
 
 
 def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, checksums: bool = False) -> dict:
-    """Return what the checkpoint file holds; of a pickle (.pkl) of numpy arrays, these as tensors of the CPU.
+    """Return what the checkpoint file holds; of safetensors and of a pickle (.pkl) of arrays, these as tensors.
 
     Args:
+        path: of the file; ``~`` is the user's home.
         map_location: as in :func:`torch.load`.
         mmap: leave the tensors' values in the file, where its format allows it: for a look at what there is.
         checksums: also compare every byte with the file's checksums, where its format has some.
@@ -53,19 +51,24 @@ def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, ch
     Raises:
         DamagedCheckpointError: the file is cut short, altered or no checkpoint.
         CheckpointError: the file holds more than plain data (tensors, numbers, text, containers, a training run's log
-            history), and would run code when loaded; not if :func:`trust_checkpoints` was called.
+            history), and would run code when loaded; not if :func:`trust_checkpoints` was called. Or its format is
+            that of the package safetensors, which is not installed.
     """
+    path = Path(path).expanduser()
+    if path.suffix.lower() == '.safetensors':
+        return _read_safetensors(path)
     allow_training_state()
     zipped = zipfile.is_zipfile(path)
     try:
-        if checksums and zipped and zipfile.ZipFile(path).testzip():
-            raise RuntimeError('its checksums do not match')
-        if Path(path).suffix == '.pkl' and not zipped:
+        if checksums and zipped and (damage := _altered(path)):
+            raise RuntimeError(damage)
+        if path.suffix.lower() == '.pkl' and not zipped:
             return read_arrays(path)
-        return torch.load(path, map_location, weights_only=not _trusted(), mmap=mmap and zipped)
+        return torch.load(path, map_location, weights_only=not trusts_checkpoints(), mmap=mmap and zipped)
     except pickle.UnpicklingError as error:
-        if not zipped and Path(path).read_bytes()[:1] != pickle.PROTO:
-            raise DamagedCheckpointError(*_damage(path, 'it is no pickle')) from error
+        damage = _altered(path) if zipped else path.read_bytes()[:1] != pickle.PROTO and 'it is no pickle'
+        if damage:
+            raise DamagedCheckpointError(*_damage(path, damage)) from error
         raise CheckpointError(
             f'{path} is refused: it holds more than plain data, and loading it could run any code '
             f'({_refused(path, error)})',
@@ -75,6 +78,63 @@ def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, ch
         raise
     except BROKEN as error:
         raise DamagedCheckpointError(*_damage(path, error)) from error
+
+
+def _altered(path: Path) -> str | None:
+    """Return what is wrong with an archive by its checksums, None if nothing is."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return 'its checksums do not match' if archive.testzip() else None
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        return str(error)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ModuleNotFoundError as error:
+        raise CheckpointError(f'{path} is in a format of the package safetensors, which is not installed',
+                              'Install it: pip install safetensors.') from error
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise
+    except (SafetensorError, *BROKEN) as error:
+        raise DamagedCheckpointError(*_damage(path, error)) from error
+
+
+def weights_in(content: object, path: str | Path) -> dict[str, Tensor]:
+    """Return the weights in the ``content`` of a checkpoint file: its ``state_dict``, ``model``, or the content itself.
+
+    Raises:
+        CheckpointError: there are none; the error tells what there is.
+    """
+    state, name = content, 'it'
+    if isinstance(state, dict) and 'state_dict' in state:
+        state, name = state['state_dict'], 'its state_dict'
+    if isinstance(state, dict) and isinstance(state.get('model'), dict):  # of DeiT's trainer
+        state, name = state['model'], 'its model'
+    if isinstance(state, dict):
+        if state and all(isinstance(value, Tensor) for value in state.values()):
+            return state
+        weights = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+        if weights:
+            return weights
+    raise CheckpointError(f'{path} holds no weights: {name} {_told(state)}', 'Give a checkpoint: tensors by name in a '
+                          'dict, alone or as "state_dict" in another.')
+
+
+def _told(content: object) -> str:
+    """Return what ``content`` is, as the rest of a sentence."""
+    if isinstance(content, Tensor):
+        return f'is one tensor, of shape {tuple(content.shape)}'
+    if isinstance(content, dict):
+        names = ', '.join(map(str, list(content)[:8]))
+        return f'holds {names}, and none is a tensor' if content else 'is empty'
+    if isinstance(content, (list, tuple, set)):
+        return f'is a {type(content).__name__} of {len(content)}'
+    return f'is {content!r}'[:80]
 
 
 def _refused(path: str | Path, error: pickle.UnpicklingError) -> str:
@@ -90,37 +150,3 @@ def _refused(path: str | Path, error: pickle.UnpicklingError) -> str:
 def _damage(path: str | Path, error: Exception | str) -> tuple[str, str]:
     reason = str(error).strip().split('\n')[0].split('. ')[0] or type(error).__name__
     return f'{path} is cut short or no checkpoint: {reason}', 'Fetch or copy the file again, or name another.'
-
-
-@contextmanager
-def plain_checkpoints() -> Iterator[None]:
-    """Within, whatever mmengine loads goes through :func:`read_checkpoint`, or is refused as it refuses.
-
-    mmengine itself loads a file that could run code all the same, after a warning or without one.
-
-    Raises:
-        CheckpointError: as :func:`read_checkpoint`; downloaded files included.
-    """
-    if _trusted():
-        yield
-        return
-    allow_training_state()
-    load_local, distrusted = CheckpointLoader._schemes[''], os.environ.get(DISTRUST)
-    CheckpointLoader.register_scheme('', _load_from_local, force=True)
-    os.environ[DISTRUST] = '1'
-    try:
-        yield
-    except pickle.UnpicklingError as error:
-        raise CheckpointError('a downloaded checkpoint is refused: it holds more than plain data, and loading it could '
-                              f'run any code: {str(error).splitlines()[-1]}',
-                              f'Use another, or, if you know what is in it, set {TRUST}=1.') from error
-    finally:
-        CheckpointLoader.register_scheme('', load_local, force=True)
-        if distrusted is None:
-            del os.environ[DISTRUST]
-        else:
-            os.environ[DISTRUST] = distrusted
-
-
-def _load_from_local(filename: str, map_location) -> dict:
-    return read_checkpoint(os.path.expanduser(filename), map_location)

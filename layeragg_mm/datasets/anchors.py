@@ -9,7 +9,7 @@ from mmdet.structures.bbox import bbox_overlaps, get_box_tensor
 from mmengine.config import ConfigDict
 from torch import Tensor
 
-from ..configs import walk
+from ..configs import type_of, walk
 
 __all__ = ['AnchorFit', 'find_anchors', 'measure']
 
@@ -59,7 +59,7 @@ def find_anchors(model: ConfigDict) -> AnchorFit | None:
     """Return the first anchors of a config's ``model``, the ones that see the whole image; None if it has none."""
     for path, node in walk(model, 'model'):
         generator = node.get('anchor_generator') or node.get('prior_generator')
-        if generator is None or 'Anchor' not in str(generator.get('type')):
+        if generator is None or 'Anchor' not in type_of(generator):
             continue
         train_cfg = model.get('train_cfg') or {}
         if 'rpn' in train_cfg and path.endswith('rpn_head'):

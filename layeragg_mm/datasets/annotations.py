@@ -4,12 +4,15 @@ What pycocotools and MMDetection would fail at, or compute nonsense from, is ref
 training is explained.
 """
 import json
+import pickle
+import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from ..paths import check_file
 from .box_checks import check_meaning
 from .json_columns import Entries
 from .mask_checks import LARGEST_COORDINATE, check_true_masks
@@ -19,19 +22,29 @@ __all__ = ['check_annotations', 'check_true_masks_of', 'load_annotations', 'load
 ANNOTATION_FORM = 'an annotation file in COCO\'s format (images, annotations, categories)'
 # pycocotools counts pixels in 32 bits.
 LARGEST_IMAGE = 2**31
+UNPRINTABLE = {'Cc', 'Cs', 'Zl', 'Zp'}  # controls, halves of characters, ends of lines
 ANY_MASK = [[0, 0, 1, 0, 1, 1]]  # stands in for a mask that is not read
 
 
-def read_json(path: Path | str):
+def read_json(path: Path | str, instead: str = 'Give the JSON file that is meant.'):
     """Return what the JSON file holds.
+
+    Args:
+        path: of the file.
+        instead: what to do where the file is a checkpoint, or another pickle.
 
     Raises:
         InputError: it cannot be read, is no JSON, or is cut short.
     """
+    check_file(path)
     try:
-        return json.loads(Path(path).read_text('utf-8'))  # as pycocotools reads it
+        content = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f'{path}: {error.strerror}', 'Check the path.') from error
+        raise InputError(f'{path}: {error.strerror}', 'Make it readable, or name another file.') from error
+    if content[:2] == b'PK' or content[:1] == pickle.PROTO:  # as torch writes
+        raise InputError(f'{path} is a checkpoint or another pickle, and no JSON', instead)
+    try:
+        return json.loads(content.decode('utf-8'))  # as pycocotools reads it
     except (ValueError, RecursionError) as error:
         raise InputError(f'{path} is not whole JSON: {error}', 'Fetch or write the file again.') from error
 
@@ -62,7 +75,7 @@ def check_annotations(content, file: str) -> None:
     images.refuse((height * width >= LARGEST_IMAGE for height, width in zip(heights, widths)),
                   lambda i: f'{heights[i]} x {widths[i]} pixels are more than pycocotools can count')
     names = categories.column('name')
-    categories.refuse((type(name) is not str or not name.isprintable() for name in names), lambda i: 'name is no text')
+    categories.refuse((not is_name(name) for name in names), lambda i: 'name is no text')
     categories.refuse((name in names[:i] for i, name in enumerate(names)),
                       lambda i: f'name {names[i]!r} was there before', 'Give every class a name of its own.')
     objects.unique('id')
@@ -74,6 +87,11 @@ def check_annotations(content, file: str) -> None:
     crowds = objects.column('iscrowd')
     objects.refuse((type(crowd) not in (int, bool) or crowd not in (0, 1) for crowd in crowds),
                    lambda i: 'iscrowd is neither 0 nor 1')
+
+
+def is_name(name: object) -> bool:
+    """Tell whether a name is text in one line, whatever spaces and signs are in it."""
+    return type(name) is str and not UNPRINTABLE & set(map(unicodedata.category, name))
 
 
 def image_sizes(annotations: dict) -> dict[int, list[int]]:
@@ -109,7 +127,7 @@ def load_training_annotations(path: Path | str, poly2mask: bool | None) -> dict:
     check_annotations(content, file)
     images, objects = (Entries(content[key], file, key, ANNOTATION_FORM) for key in ('images', 'annotations'))
     names = images.column('file_name')
-    images.refuse((type(name) is not str or not name.isprintable() for name in names), lambda i: 'file_name is no text')
+    images.refuse((not is_name(name) for name in names), lambda i: 'file_name is no text')
     boxes = np.array(objects.column('bbox'), dtype=np.float64)
     objects.refuse((np.abs(boxes) > LARGEST_COORDINATE).any(1),
                    lambda i: f'bbox {boxes[i].tolist()} is far beyond any image')

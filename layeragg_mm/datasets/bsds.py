@@ -5,13 +5,24 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from scipy.io import loadmat
 
+from ..errors import DataError
+from ..tracebacks import described
+
 __all__ = ['BSDS500Dataset', 'LoadBSDSBoundaries', 'load_annotators']
 
 
 def load_annotators(path: str) -> list[np.ndarray]:
-    """Return each annotator's boundary map, (H, W) bool, of one of BSDS500's ``groundTruth`` files."""
-    annotators = loadmat(path, squeeze_me=True, struct_as_record=False)['groundTruth']
-    return [annotator.Boundaries.astype(bool) for annotator in np.atleast_1d(annotators)]
+    """Return each annotator's boundary map, (H, W) bool, of one of BSDS500's ``groundTruth`` files.
+
+    Raises:
+        DataError: names the file that cannot be read, or that holds something else.
+    """
+    try:
+        annotators = loadmat(path, squeeze_me=True, struct_as_record=False)['groundTruth']
+        return [annotator.Boundaries.astype(bool) for annotator in np.atleast_1d(annotators)]
+    except Exception as error:  # scipy has one for each way in which a file can be broken
+        raise DataError(f'unreadable label map {path}: {described(error)}',
+                        'Replace it by a file of BSDS500: groundTruth, of each annotator its Boundaries.') from error
 
 
 @DATASETS.register_module()

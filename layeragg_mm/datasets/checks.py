@@ -1,7 +1,7 @@
 """Checks of a config's data: files, classes, images, and objects that come through the pipeline."""
 import copy
+import inspect
 import itertools
-import json
 import os
 from pathlib import Path
 
@@ -10,28 +10,29 @@ from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
-from PIL import Image
 from rich.console import Console
 
-from ..configs import walk
-from ..errors import InputError
-from ..registered import find_registered
+from ..configs import type_of, walk
+from ..errors import InputError, lying_there
+from ..paths import check_paths, is_local
+from ..registered import arguments_of, find_registered, own_arguments
+from ..tracebacks import described, frames_of
 from .annotations import load_training_annotations
 from .checked_pipeline import CheckedPipeline
 from .image_loading import load_by_name
-from .label_map_checks import check_label_map, check_learnable, check_there, has_label_maps
-from .sampling import extremes, infos_of, leaves, spread
+from .label_map_checks import check_label_map, check_learnable, check_stackable, check_there, has_label_maps
+from .sampling import SAMPLED_SIZES, extremes, infos_of, leaves, spread, stored_size
 from .survey import survey
+from .voc_checks import check_xml_files, is_plain_voc
 
-__all__ = ['check_classes', 'check_data', 'check_image', 'check_paths', 'is_local', 'is_plain_coco', 'poly2mask_of']
+__all__ = ['check_classes', 'check_data', 'check_image', 'is_plain_coco', 'poly2mask_of',
+           'takes']
 
 # Images whose existence is checked, and images that are read and looked through for an object to learn from.
 SAMPLED_FILES = 100
 SAMPLED_IMAGES = 32
 # Times that an image of an extreme form is put through its pipeline, which can be random.
 DRAWS = 8
-# Images whose sizes are read, where no annotation file tells them.
-SAMPLED_SIZES = 1000
 # Parts of a model whose num_classes is the number of classes.
 HEADS = {'bbox_head', 'mask_head', 'decode_head', 'auxiliary_head'}
 
@@ -51,8 +52,11 @@ def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
     console = Console(stderr=True, quiet=os.environ.get('RANK', '0') != '0')  # of several processes
     for path, node in walk(dataset_cfg, name):
         check_paths(path, node)
+        if 'pipeline' in node and takes(find_registered(DATASETS, node, path), 'serialize_data'):
+            node['serialize_data'] = False  # mmengine cannot serialise a data set that has no images
         if 'ann_file' in node:
-            node['serialize_data'] = False  # mmengine cannot serialise a data set from which everything is filtered
+            if reads_voc(node, path):
+                check_xml_files(path, node, find_registered(DATASETS, node, path))
             if annotated and reads_coco(node, path):
                 file = os.path.join(node.get('data_root') or '', node['ann_file'])
                 with console.status(f'checking {file}'):
@@ -60,12 +64,12 @@ def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
                 categories[file] = [category['name'] for category in content['categories']]
     try:
         dataset = DATASETS.build(dataset_cfg)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f'{name}: its annotation file is not whole JSON: {error}',
-                         'Fetch or write the annotation file again.') from error
-    except KeyError as error:
-        raise InputError(f'{name}: its annotation file lacks {error}', 'Give a file in the format that '
-                         f'{dataset_cfg.type} reads (for COCO: images, annotations, categories).') from error
+    except InputError:
+        raise
+    except Exception as error:  # whatever another format's reader meets
+        file = file_read(error)
+        raise InputError(f'{name}: {type_of(dataset_cfg)} cannot read {file or "its files"}: {described(error)}',
+                         'Correct the file, or give one in the format that this data set reads.') from error
     for leaf in leaves(dataset):
         if leaf.ann_file in categories:
             check_classes(name, leaf, categories[leaf.ann_file])
@@ -74,32 +78,38 @@ def check_data(cfg: Config, mode: str, skip: bool = False) -> BaseDataset:
             check_label_maps(name, leaf)
         check_extremes(leaf)
     check_heads(cfg.model, name, dataset)
+    if mode != 'train' and type_of(cfg.model.get('data_preprocessor') or {}) == 'SegDataPreProcessor':
+        check_stackable(f'{mode}_dataloader', dataset, cfg[f'{mode}_dataloader'].get('batch_size', 1))
     return dataset
 
 
-def check_paths(path: str, node: dict) -> None:
-    """Check the files that one data set's dict names."""
-    data_root = node.get('data_root') or ''
-    ann_file = node.get('ann_file')
-    if ann_file and is_local(data_root) and is_local(ann_file) and not Path(data_root, ann_file).is_file():
-        raise InputError(f'{path}: annotation file not found: {Path(data_root, ann_file)}',
-                         'Check the path, or point the config at the data with --data-root DIR.')
-    prefixes = node.get('data_prefix')
-    for kind, prefix in (prefixes.items() if isinstance(prefixes, dict) else ()):
-        if is_local(data_root) and is_local(prefix) and not Path(data_root, prefix).is_dir():
-            raise InputError(f'{path}: image folder ({kind}) not found: {Path(data_root, prefix)}',
-                             'Check the path, or point the config at the data with --data-root DIR.')
+def takes(reader, argument: str) -> bool:
+    """Tell whether a data set class takes an ``argument`` of mmengine's; MMDetection's and MMSegmentation's do."""
+    return inspect.isclass(reader) and issubclass(reader, BaseDataset) and argument in (
+        arguments_of(reader) or own_arguments(BaseDataset))
 
 
-def is_local(path: str) -> bool:
-    return '://' not in path
+def file_read(error: Exception) -> str | None:
+    """Return the file that was being read, by the code that raised an ``error``, if it tells."""
+    for frame in reversed(list(frames_of(error))[1:]):
+        for value in frame.f_locals.values():
+            if isinstance(value, (str, Path)) and len(str(value)) < 4096 and os.path.isfile(value):
+                return str(value)
+    return None
 
 
 def reads_coco(node: dict, path: str) -> bool:
     """Tell whether a data set's dict names a local file that is read as MMDetection's CocoDataset reads it."""
-    reader = find_registered(DATASETS, node, path)
-    return (is_plain_coco(reader) and bool(node['ann_file'])
-            and is_local(node['ann_file']) and is_local(node.get('data_root') or ''))
+    return names_local_file(node) and is_plain_coco(find_registered(DATASETS, node, path))
+
+
+def reads_voc(node: dict, path: str) -> bool:
+    """Tell whether a data set's dict names a local list of VOC's XML files."""
+    return names_local_file(node) and is_plain_voc(find_registered(DATASETS, node, path))
+
+
+def names_local_file(node: dict) -> bool:
+    return bool(node['ann_file']) and is_local(node['ann_file']) and is_local(node.get('data_root') or '')
 
 
 def is_plain_coco(reader: type) -> bool:
@@ -154,6 +164,11 @@ def check_images(name: str, dataset: BaseDataset) -> None:
 
 def no_image(name: str, dataset: BaseDataset) -> InputError:
     """Return what is said of a data set without images."""
+    if hasattr(dataset, 'img_suffix') and not os.path.isfile(dataset.ann_file):  # MMSegmentation's, of a folder
+        files = Path(dataset.data_prefix['img_path'], f'*{dataset.img_suffix}')
+        return InputError(f'{name}: there is no {files}: {lying_there(files)}',
+                          'Give the data set the img_suffix and seg_map_suffix of its files (.PNG is not .png), or '
+                          'another data_prefix.')
     why = 'it has none, or filter_cfg removes them all'
     if is_plain_coco(type(dataset)) and dataset.filter_cfg:
         found = survey(load_training_annotations(dataset.ann_file, None), dataset.metainfo['classes'], None,
@@ -178,14 +193,6 @@ def check_extremes(dataset: BaseDataset) -> None:
     for position in extremes([(info['width'], info['height']) for info in infos]):
         for _ in range(DRAWS):
             load(dataset.get_data_info(indices[position]))
-
-
-def stored_size(info: dict) -> dict[str, int]:
-    try:
-        with Image.open(info['img_path']) as image:
-            return dict(width=image.width, height=image.height)
-    except (OSError, KeyError, Image.DecompressionBombError):  # no local file, or one that reading tells of
-        return dict(width=1000, height=1000)
 
 
 def check_image(dataset: BaseDataset, index: int) -> None:

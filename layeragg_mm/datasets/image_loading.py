@@ -9,7 +9,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import TRANSFORMS
 from torch.utils.data import get_worker_info
 
-from ..configs import walk
+from ..configs import type_of, walk
 from ..errors import InputError
 
 __all__ = ['LoadReadableImage', 'UnreadableImageError', 'load_by_name']
@@ -74,5 +74,5 @@ class LoadReadableImage(LoadImageFromFile):
 def load_by_name(data: ConfigDict | None, **options) -> None:
     """Let a part of a config load images by :class:`LoadReadableImage` with these ``options``."""
     for _, node in walk(data):
-        if str(node.get('type')).split('.')[-1] == 'LoadImageFromFile':
+        if type_of(node) == 'LoadImageFromFile':
             node.update(type='LoadReadableImage', **options)

@@ -45,7 +45,7 @@ class Entries:
         if len(wrong):
             others = f' ({len(wrong) - 1} more like it)' if len(wrong) > 1 else ''
             raise InputError(f'{self.file}: {self.name or "entry "}[{wrong[0]}]: {what(wrong[0])}{others}',
-                             remedy or f'Give {self.form}.')
+                             remedy or f'Correct that; the file is to be {self.form}.')
 
     def column(self, key: str) -> list:
         """Return the values under ``key``, which every entry must have."""

@@ -6,13 +6,17 @@ from collections.abc import Iterable
 import numpy as np
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
 from mmengine.dataset import BaseDataset
+from torch import Tensor
 
 from ..errors import InputError
 from .checked_pipeline import CheckedPipeline
 from .label_values import listed
-from .sampling import infos_of
+from .sampling import SAMPLED_SIZES, images_of, infos_of, spread, stored_size
 
-__all__ = ['check_label_map', 'check_learnable', 'check_there', 'has_label_maps']
+__all__ = ['check_label_map', 'check_learnable', 'check_stackable', 'check_there', 'has_label_maps']
+
+# Images of other sizes that are put through the pipeline.
+SIZES = 8
 
 
 def has_label_maps(dataset: BaseDataset) -> bool:
@@ -69,3 +73,30 @@ def check_learnable(name: str, dataset: BaseDataset, found: Iterable[Counter]) -
     beside = f' beside {ignored}, which is ignored' if ignored in seen else ''
     raise InputError(f'{name}: nothing to tell apart: in all {count} label maps there is only {only} ({classes[only]})'
                      f'{beside}; none has {listed(lacking)}', remedy)
+
+
+def check_stackable(name: str, dataset, batch_size: int) -> None:
+    """Raise an :class:`InputError` if images that come out of the pipeline in several sizes are to be in one batch.
+
+    MMSegmentation pads images in training only.
+
+    Args:
+        name: of the data loader in messages.
+        dataset: what it loads, for validation or testing.
+        batch_size: its own.
+    """
+    if batch_size < 2:
+        return
+    images, of_size, found = images_of(dataset), {}, {}
+    for position in spread(len(images), SAMPLED_SIZES):
+        leaf, index = images[position]
+        of_size.setdefault(tuple(stored_size(infos_of(leaf)[index]).values()), (leaf, index))
+    for leaf, index in list(of_size.values())[:SIZES]:
+        info = leaf.get_data_info(index)
+        packed = CheckedPipeline(leaf)(info) or {}
+        if isinstance(packed.get('inputs'), Tensor):  # with augmentation at test time, several
+            found.setdefault(tuple(packed['inputs'].shape[:-3:-1]), info['img_path'])
+    if len(found) > 1:
+        sizes = ', '.join(f'{file} in {width} x {height}' for (width, height), file in list(found.items())[:2])
+        raise InputError(f'{name}: batch_size={batch_size}, but images come out of the pipeline in several sizes, and '
+                         f'MMSegmentation cannot stack them: {sizes}', f'Set {name}.batch_size=1.')

@@ -104,12 +104,14 @@ def check_true_masks(entries: Entries, sizes: list[list[int]]) -> None:
         entries: the annotations.
         sizes: height and width of each annotation's image.
     """
-    masks = entries.column('segmentation')
-    entries.refuse((mask == [] for mask in masks), lambda i: 'segmentation is empty',
-                   'Give every object a mask, or evaluate boxes only (--iou-type bbox).')
+    entries.refuse((value.get('segmentation') in (None, []) for value in entries.values),
+                   lambda i: 'has no mask (segmentation)', 'Give every object a mask, or evaluate boxes only: '
+                   "--iou-type bbox, in a config metric='bbox' of the evaluator.")
+    masks, remedy = entries.column('segmentation'), (
+        'Write masks as polygons [[x, y, x, y, ...]] of three corners or more, or as RLE of the whole image.')
     forms = [type(mask.get('counts')) if type(mask) is dict else type(mask) for mask in masks]
     entries.refuse((type(mask) not in (dict, list) or form not in (str, list) for mask, form in zip(masks, forms)),
-                   lambda i: f'segmentation is {shown(masks[i])}, neither polygons nor RLE')
+                   lambda i: f'segmentation is {shown(masks[i])}, neither polygons nor RLE', remedy)
     check_sizes(entries, masks, sizes)
     wrong = np.array([form is list and not (are_polygons(mask) if type(mask) is list else
                                             are_runs(mask['counts'], size[0] * size[1]))
@@ -117,7 +119,7 @@ def check_true_masks(entries: Entries, sizes: list[list[int]]) -> None:
     compressed = [i for i, form in enumerate(forms) if form is str]
     wrong[compressed] = ~fits_rle([masks[i]['counts'] for i in compressed],
                                   [sizes[i][0] * sizes[i][1] for i in compressed])
-    entries.refuse(wrong, lambda i: f'segmentation {shown(masks[i])} is no mask of its image')
+    entries.refuse(wrong, lambda i: f'segmentation {shown(masks[i])} is no mask of its image', remedy)
 
 
 def are_polygons(mask: list) -> bool:

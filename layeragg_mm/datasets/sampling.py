@@ -2,8 +2,12 @@
 from collections.abc import Iterator
 
 from mmengine.dataset import BaseDataset
+from PIL import Image
 
-__all__ = ['extremes', 'images_of', 'infos_of', 'leaves', 'spread']
+__all__ = ['SAMPLED_SIZES', 'extremes', 'images_of', 'infos_of', 'leaves', 'spread', 'stored_size']
+
+# Images whose sizes are read, where no annotation file tells them.
+SAMPLED_SIZES = 1000
 
 
 def leaves(dataset) -> Iterator[BaseDataset]:
@@ -29,6 +33,15 @@ def spread(length: int, most: int) -> list[int]:
     """Return up to ``most`` indices, spread evenly over ``length``."""
     count = min(length, most)
     return [i * length // count for i in range(count)]
+
+
+def stored_size(info: dict) -> dict[str, int]:
+    """Return width and height of an image as its file says, a common size where it cannot be read here."""
+    try:
+        with Image.open(info['img_path']) as image:
+            return dict(width=image.width, height=image.height)
+    except (OSError, KeyError, Image.DecompressionBombError):  # no local file, or one that reading tells of
+        return dict(width=1000, height=1000)
 
 
 def extremes(sizes: list[tuple[int, int]]) -> list[int]:

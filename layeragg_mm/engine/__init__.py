@@ -5,9 +5,10 @@ Importing it registers what a training's config names, and lets torch load the t
 """
 from ..checkpoints.training_state import allow_training_state
 from .build_errors import naming_nodes
-from .checkpointing import ResumableCheckpointHook, find_checkpoint, resume
+from .checkpoint_checks import check_checkpoint
+from .checkpointing import ResumableCheckpointHook
 from .checks import check_config, check_testing, check_training
-from .config import add_config_arguments, load_config, set_data_root
+from .config import load_config, set_data_root
 from .distributed import any_process, join_processes_without_gpu
 from .fsdp import ResumableFSDPStrategy
 from .hooks import (
@@ -21,14 +22,17 @@ from .hooks import (
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .mixed_precision import BFloat16OptimWrapper, use_amp
 from .naming_images import naming_images
+from .partial_start import PartialStartHook, start_partially
+from .resuming import find_checkpoint, name_last_checkpoint, resume
 from .training import protect_training, scale_lr_automatically
 
 allow_training_state()
 
 __all__ = [
-    'BFloat16OptimWrapper', 'DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook', 'ProgressBarHook',
-    'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy', 'ResumableIterLoop',
-    'StopOnInvalidLossHook', 'add_config_arguments', 'any_process', 'check_config', 'check_testing', 'check_training',
-    'find_checkpoint', 'join_processes_without_gpu', 'load_config', 'naming_images', 'naming_nodes', 'protect_training',
-    'resume', 'scale_lr_automatically', 'set_data_root', 'use_amp'
+    'BFloat16OptimWrapper', 'DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook',
+    'PartialStartHook', 'ProgressBarHook', 'ResumableCheckpointHook', 'ResumableEpochLoop', 'ResumableFSDPStrategy',
+    'ResumableIterLoop', 'StopOnInvalidLossHook', 'any_process', 'check_checkpoint',
+    'check_config', 'check_testing', 'check_training', 'find_checkpoint', 'join_processes_without_gpu', 'load_config',
+    'name_last_checkpoint', 'naming_images', 'naming_nodes', 'protect_training', 'resume', 'scale_lr_automatically',
+    'set_data_root', 'start_partially', 'use_amp'
 ]

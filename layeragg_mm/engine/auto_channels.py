@@ -4,7 +4,6 @@ import copy
 from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 
-from ..adapters import outputs_of
 from ..configs import walk
 from ..errors import InputError
 
@@ -28,6 +27,7 @@ def fill_channels(model: ConfigDict, scope: str = 'mmdet') -> None:
         return
     if 'backbone' not in model:
         raise InputError(f"{asking[0][0]}.in_channels='auto' has no backbone to ask", 'Give the channels.')
+    from ..adapters import outputs_of  # takes seconds
     init_default_scope(scope)
     backbone = copy.deepcopy(model.backbone)
     channels, _ = outputs_of(MODELS.build(backbone))

@@ -6,24 +6,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
-from mmengine.config import Config
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
-from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ..checkpoints import DamagedCheckpointError, read_checkpoint
-from ..errors import InputError, RunError
-from ..registered import did_you_mean, some
+from ..errors import RunError
+from ..words import did_you_mean, some
 from .distributed import any_process
 from .random_state import random_state, set_random_state
+from .signals import answer_signal, leave_signal
 
-__all__ = ['ResumableCheckpointHook', 'find_checkpoint', 'resume']
+__all__ = ['RUN', 'ResumableCheckpointHook']
 
 TERMINATED = 128 + signal.SIGTERM
+# Under this name mmengine's message hub, which is part of a checkpoint, knows the run.
+RUN = 'run'
 
 
 def _init_worker(init: Callable[[int], None] | None, worker: int) -> None:
@@ -62,6 +63,7 @@ class ResumableCheckpointHook(CheckpointHook):
 
     - A checkpoint is written under another name and renamed, and older ones are removed only then: whenever the process
       is killed, the last one is whole.
+    - It tells of which run it is, so that those of an earlier one in the same folder are not taken for its own.
     - It holds the states of every process's random generators, and a resumed run sets them; validation does not touch
       them. On the CPU with ``num_workers=0`` a resumed run ends with the weights of one that never stopped, bit for
       bit, where the loop is a resumable one (:mod:`layeragg_mm.engine.loops`).
@@ -85,18 +87,32 @@ class ResumableCheckpointHook(CheckpointHook):
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
+        if RUN not in runner.message_hub.runtime_info:  # as in a resumed run, by its checkpoint
+            runner.message_hub.update_info(RUN, uuid4().hex)
         self._written = self.last_ckpt
-        self._terminate = signal.signal(signal.SIGTERM, self._on_sigterm)
+        self._look_for_best_here()
+        answer_signal(signal.SIGTERM, self._on_sigterm)
         for loop in filter(None, (runner.train_loop, runner.val_loop)):
             loop.dataloader.worker_init_fn = partial(_init_worker, loop.dataloader.worker_init_fn)
 
+    def _look_for_best_here(self) -> None:
+        """Let a resumed run replace the best checkpoint of its own folder, not that of the folder that this was."""
+
+        def here(path: str | None) -> str | None:
+            return path and self.file_backend.join_path(self.out_dir, Path(path).name)
+
+        if getattr(self, 'best_ckpt_path', None):
+            self.best_ckpt_path = here(self.best_ckpt_path)
+        if getattr(self, 'best_ckpt_path_dict', None):
+            self.best_ckpt_path_dict = {key: here(path) for key, path in self.best_ckpt_path_dict.items()}
+
     def _on_sigterm(self, number: int, frame) -> None:
         self.terminated = True
-        signal.signal(signal.SIGTERM, self._terminate)
+        leave_signal(signal.SIGTERM)
 
     def after_train(self, runner: Runner) -> None:
         super().after_train(runner)
-        signal.signal(signal.SIGTERM, self._terminate)
+        leave_signal(signal.SIGTERM)
 
     # The random generators
 
@@ -180,54 +196,3 @@ class ResumableCheckpointHook(CheckpointHook):
         self.filename_tmpl, self.by_epoch, self.max_keep_ckpts = 'iter_{}.pth', False, -1
         self._save_checkpoint(runner)
         self.filename_tmpl, self.by_epoch, self.max_keep_ckpts = regular
-
-
-def find_checkpoint(work_dir: str | Path) -> Path | None:
-    """Return the checkpoint to resume from in ``work_dir``: the one that was written last and is whole; or None.
-
-    Every checkpoint that is passed over is named in the log.
-
-    Raises:
-        InputError: there are checkpoints, and none is whole.
-        CheckpointError: a checkpoint holds more than plain data.
-    """
-    work_dir = Path(work_dir)
-    pointer = work_dir / 'last_checkpoint'
-    newest_first = sorted((path for pattern in ('epoch_*.pth', 'iter_*.pth') for path in work_dir.glob(pattern)),
-                          key=lambda path: path.stat().st_mtime, reverse=True)
-    if pointer.is_file() and (last := Path(pointer.read_text().strip())).is_file():
-        newest_first = [last, *(path for path in newest_first if not path.samefile(last))]
-    for path in newest_first:
-        try:
-            read_checkpoint(path, mmap=True, checksums=True)
-            return path
-        except DamagedCheckpointError as error:
-            print_log(f'{error.what}; passed over for the one before')
-    if newest_first:
-        raise InputError(f'--resume: no checkpoint in {work_dir} is whole: {", ".join(map(str, newest_first))}',
-                         'Name another with --resume FILE, or start anew in another --work-dir.')
-    return None
-
-
-def resume(cfg: Config, checkpoint: str) -> None:
-    """Make ``cfg`` go on from ``checkpoint``; with 'auto', from the last whole one in its work dir, if there is one.
-
-    A run that drew its seed at random goes on with that seed, so that its data come in the same order.
-
-    Raises:
-        InputError: see :func:`find_checkpoint`; or ``checkpoint`` is no file.
-        CheckpointError: the checkpoint is damaged or holds more than plain data.
-    """
-    path = find_checkpoint(cfg.work_dir) if checkpoint == 'auto' else Path(checkpoint)
-    if path is None:
-        return
-    if not path.is_file():
-        raise InputError(f'--resume: checkpoint file not found: {path}', 'Check the path.')
-    contents = read_checkpoint(path, mmap=True)
-    if 'optimizer' not in contents or 'iter' not in contents.get('meta', ()):
-        raise InputError(f'--resume: {path} holds no training state to go on from', 'Name a checkpoint of a training '
-                         'run, or start from its weights with --cfg-options load_from=FILE.')
-    cfg.resume, cfg.load_from = True, str(path)
-    randomness = cfg.get('randomness') or {}
-    if randomness.get('seed') is None:
-        cfg.randomness = dict(randomness, seed=contents['meta'].get('seed'))

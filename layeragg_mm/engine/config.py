@@ -1,6 +1,7 @@
 """From a command line to a config: what tools/train.py and tools/test.py share."""
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from mmengine.config import Config
@@ -9,42 +10,15 @@ from mmengine.registry import init_default_scope
 from ..configs import walk
 from ..errors import InputError
 from .auto_channels import fill_channels
-from .distributed import check_launcher
-from .options import OptionsAction
+from .launchers import check_launcher
+from .options import read_options
 from .overrides import override
 
-__all__ = [
-    'add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'load_config', 'read_config',
-    'set_data_root'
-]
-
-
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that MMDetection's train and test tools have in common, and ``--data-root``."""
-    add_reading_arguments(parser)
-    parser.add_argument('--work-dir', help='folder for logs, checkpoints and metrics; default work_dirs/CONFIG_NAME')
-    parser.add_argument('--trust-checkpoint', action='store_true',
-                        help='load checkpoints that could run code: only where you know what is in the file')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    # torch's launchers pass one or the other.
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
-
-
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of :func:`read_config`: of a tool that reads a config and runs no training with it."""
-    parser.add_argument('config', help='config file')
-    add_override_arguments(parser)
-
-
-def add_override_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what changes a config."""
-    parser.add_argument('--data-root', help='folder of the data, in place of the data_root that the config names')
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, metavar='KEY=VALUE',
-                        help='override settings of the config, e.g. train_dataloader.batch_size=4')
+__all__ = ['load_config', 'read_config', 'set_data_root', 'written_config']
 
 
 def load_config(args: argparse.Namespace, *needed: str) -> Config:
-    """Return the config that the arguments of :func:`add_config_arguments` describe.
+    """Return the config that a tool's arguments describe (``add_config_arguments`` in tools/command_line.py).
 
     Raises:
         InputError: the file is missing or no valid config, an override does not fit it, or it lacks one of the settings
@@ -62,38 +36,65 @@ def load_config(args: argparse.Namespace, *needed: str) -> Config:
     return cfg
 
 
-def read_config(path: str, data_root: str | None = None, cfg_options: dict | None = None) -> Config:
+def read_config(path: str, data_root: str | None = None, cfg_options: dict | list[str] | None = None) -> Config:
     """Return the config of a file, or a package's own (``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py``).
 
     Args:
         path: of the config.
         data_root: replaces the config's, see :func:`set_data_root`.
-        cfg_options: overrides by dotted key.
+        cfg_options: overrides by dotted key, as a dict or as KEY=VALUE texts.
 
     Raises:
         InputError: the file is missing or no valid config, or an override does not fit it.
+    """
+    cfg = written_config(path, data_root, cfg_options)
+    if cfg.get('model'):
+        fill_channels(cfg.model, cfg.get('default_scope', 'mmdet'))
+    return cfg
+
+
+def written_config(path: str, data_root: str | None = None, cfg_options: dict | list[str] | None = None,
+                   imports: bool = True) -> Config | None:
+    """Return a config as :func:`read_config` does, but with nothing of it built.
+
+    Without ``imports`` nothing is imported that it names; of one in mmengine's python style, which imports all that it
+    names, None is returned then.
     """
     if is_checkpoint(path):
         raise InputError(f'{path} is a checkpoint, and a config should stand there',
                          'The config comes first: CONFIG CHECKPOINT.')
     try:
-        cfg = Config.fromstring(f'_base_ = {path!r}', '.py') if '::' in path else Config.fromfile(path)
+        if not imports and path.endswith('.py') and Config._is_lazy_import(path):
+            return None
+        cfg = Config.fromstring(f'_base_ = {path!r}', '.py') if '::' in path else Config.fromfile(
+            path, import_custom_modules=imports)
+        for _, node in walk(cfg._cfg_dict):  # in the python style, this imports what it names
+            node.pop('_delete_', None)  # mmengine leaves it where there was nothing to delete
     except FileNotFoundError as error:
         raise InputError(f'config file not found: {error}',
                          'Check the path of the config and of its _base_.') from error
-    except (SyntaxError, OSError, KeyError, ValueError, TypeError, NameError, AssertionError, ImportError) as error:
+    except Exception as error:  # a config is a program
         first_line, _, _ = str(error).partition('\n')
         raise InputError(f'{path} is no valid config: {type(error).__name__}: {first_line}',
                          'Mend the config file.') from error
-    for _, node in walk(cfg._cfg_dict):
-        node.pop('_delete_', None)  # mmengine leaves it where there was nothing to delete
+    if 'default_scope' in cfg and cfg.default_scope is None:  # as in MMDetection's configs of the python style
+        cfg.default_scope = 'mmdet'
     if cfg_options is not None:
-        override(cfg, cfg_options)
+        override(cfg, cfg_options if isinstance(cfg_options, dict) else read_options(cfg_options))
     if data_root is not None:
         set_data_root(cfg, data_root)
-    if cfg.get('model'):
-        fill_channels(cfg.model, cfg.get('default_scope', 'mmdet'))
+    change_texts(cfg._cfg_dict, lambda text: os.path.expanduser(text) if text.startswith('~/') else text)
     return cfg
+
+
+def change_texts(section: dict, change: Callable[[str], str]) -> None:
+    """Replace every text in a section of a config, by itself or in a list."""
+    for _, node in walk(section):
+        for key, value in node.items():
+            if isinstance(value, str):
+                node[key] = change(value)
+            elif isinstance(value, (list, tuple)):
+                node[key] = type(value)(change(item) if isinstance(item, str) else item for item in value)
 
 
 def is_checkpoint(path: str) -> bool:
@@ -115,6 +116,7 @@ def set_data_root(cfg: Config, data_root: str) -> None:
     Raises:
         InputError: ``data_root`` is no folder, or the config's data loaders have no ``data_root`` to replace.
     """
+    data_root = os.path.expanduser(data_root)
     if not Path(data_root).is_dir():
         raise InputError(f'--data-root {data_root} is not a folder', 'Name the folder that holds the data set.')
     sections = {name: cfg[name] for name in cfg
@@ -128,14 +130,9 @@ def set_data_root(cfg: Config, data_root: str) -> None:
     def moved(text):
         for old in sorted(old_roots, key=len, reverse=True):
             root = old.rstrip('/')
-            if isinstance(text, str) and (text == root or text.startswith(root + '/')):
+            if text == root or text.startswith(root + '/'):
                 return os.path.join(data_root, text[len(root):].lstrip('/'))
         return text
 
     for section in sections.values():
-        for _, node in walk(section):
-            for key, value in node.items():
-                if isinstance(value, str):
-                    node[key] = moved(value)
-                elif isinstance(value, (list, tuple)):
-                    node[key] = type(value)(moved(item) for item in value)
+        change_texts(section, moved)

@@ -1,12 +1,11 @@
 """What the demos share: make DigitScenes, train a network on it from scratch, score it, draw pictures."""
-import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -16,38 +15,34 @@ from ..datasets import make_digit_scenes
 from ..visualization import read_scalars
 from .checks import check_training
 from .config import set_data_root
+from .resuming import name_last_checkpoint
 
 __all__ = ['run_demo']
 
 
 def run_demo(name: str,
              title: str,
+             work_dir: Path,
+             iters: int | None = None,
              *,
-             description: str,
-             work_dir: str,
              draw: Callable[[Runner, list[dict]], list[Path]],
              tabulate: Callable[[dict[str, float]], Table],
              semantic: bool = False) -> None:
-    """Run a demo with the command line's ``--work-dir`` and ``--iters``.
+    """Run a demo.
 
     Args:
         name: of the config.
         title: what was trained, above the results.
-        description: of the tool.
-        work_dir: the default folder for all that is written.
+        work_dir: folder for all that is written.
+        iters: training iterations, in place of the config's.
         draw: writes pictures for the trained runner and its scalars, and returns their paths.
         tabulate: makes the table of results of the last validation's metrics.
         semantic: the data have label maps.
     """
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument('--work-dir', type=Path, default=Path(work_dir), help='where everything is written')
-    parser.add_argument('--iters', type=int, help='training iterations, in place of the config\'s')
-    args = parser.parse_args()
-
-    data = args.work_dir / 'data'
+    data = work_dir / 'data'
     if not data.exists():
         make_digit_scenes(data, semantic=semantic, track=lambda scenes: track(list(scenes), 'making DigitScenes'))
-    cfg = _load_config(name, data, args.work_dir, args.iters)
+    cfg = _load_config(name, data, work_dir, iters)
     check_training(cfg)
     runner = Runner.from_cfg(cfg)
     runner.train()
@@ -64,7 +59,7 @@ def run_demo(name: str,
         torch_threads=torch.get_num_threads(),
         metrics=metrics)
     pictures = draw(runner, scalars)
-    summary_file = args.work_dir / 'summary.json'
+    summary_file = work_dir / 'summary.json'
     summary_file.write_text(json.dumps(summary, indent=2) + '\n')
 
     console = Console()
@@ -72,7 +67,7 @@ def run_demo(name: str,
     console.print(tabulate(metrics))
     console.print(f'{runner.max_iters} iterations in {minutes:.1f} minutes (without validation), '
                   f'{summary["parameters"] / 1e6:.1f} M parameters', soft_wrap=True)
-    for path in (*pictures, summary_file, find_latest_checkpoint(args.work_dir)):
+    for path in (*pictures, summary_file, name_last_checkpoint(work_dir)):
         console.print(f'wrote {path}', soft_wrap=True)
 
 

@@ -1,6 +1,4 @@
-"""Several processes: how they were started, forming their group where there is no GPU, agreeing with each other."""
-import os
-
+"""Several processes: forming their group where there is no GPU, agreeing with each other."""
 import torch
 import torch.distributed
 from mmengine.config import Config
@@ -8,20 +6,7 @@ from mmengine.dist import all_reduce
 
 from ..errors import InputError
 
-__all__ = ['any_process', 'check_launcher', 'join_processes_without_gpu']
-
-# What each launcher leaves in the environment of the processes that it starts.
-LEFT_BY = {'pytorch': ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'), 'slurm': ('SLURM_PROCID', 'SLURM_NTASKS'),
-           'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE')}
-
-
-def check_launcher(launcher: str) -> None:
-    """Raise an :class:`InputError` unless ``launcher``, of --launcher, started this process."""
-    lacking = [name for name in LEFT_BY.get(launcher, ()) if name not in os.environ]
-    if lacking:
-        raise InputError(f'--launcher {launcher} did not start this process: its environment has no '
-                         f'{", no ".join(lacking)}',
-                         'Start it with tools/dist_train.sh CONFIG PROCESSES, or leave --launcher out.')
+__all__ = ['any_process', 'join_processes_without_gpu']
 
 
 def any_process(flag: bool) -> bool:

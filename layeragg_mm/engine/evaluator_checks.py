@@ -18,12 +18,14 @@ from mmengine.registry import METRICS
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from ..configs import walk
+from ..configs import type_of, walk
 from ..datasets.annotations import check_true_masks_of, load_annotations
-from ..datasets.checks import check_classes, is_local, is_plain_coco
+from ..datasets.checks import check_classes, is_plain_coco
 from ..datasets.sampling import infos_of, leaves
 from ..errors import InputError
-from ..registered import did_you_mean, find_registered, some
+from ..paths import is_local, missing
+from ..registered import find_registered
+from ..words import did_you_mean, some
 from .build_errors import saying_nothing
 from .section_checks import build_metrics, nodes_in
 
@@ -59,7 +61,7 @@ def check_evaluators(cfg: Config, mode: str) -> dict[str, dict]:
         if not ann_file or not is_local(ann_file):
             continue
         if not Path(ann_file).is_file():
-            raise missing(path, ann_file, cfg, mode)
+            raise missing(path, ann_file, cfg.get(f'{mode}_dataloader'))
         if not is_coco(node, path) or node.get('format_only'):
             continue
         content = contents[path] = load_annotations(ann_file)
@@ -81,24 +83,12 @@ def is_coco(node: dict, path: str) -> bool:
 
 def packs_truth(cfg: Config, mode: str) -> bool:
     packing = [node for _, node in walk(cfg.get(f'{mode}_dataloader'))
-               if str(node.get('type')).split('.')[-1] == 'PackDetInputs']
+               if type_of(node) == 'PackDetInputs']
     return all('instances' in node.get('meta_keys', ()) for node in packing)
 
 
 def as_list(value) -> list:
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def missing(path: str, ann_file: str, cfg: Config, mode: str) -> InputError:
-    """Return what is said of an evaluator's file that is not there, with the one that may be meant."""
-    what = f'{path}.ann_file: annotation file not found: {ann_file}'
-    for _, node in walk(cfg.get(f'{mode}_dataloader')):
-        root, own = node.get('data_root') or '', node.get('ann_file') or ''
-        for there in (Path(root, ann_file), Path(root, own)):
-            if own and there.name == Path(ann_file).name and there.is_file():
-                return InputError(f'{what}; the data set reads {there}', 'data_root and --data-root change paths that '
-                                  f'begin with it only: --cfg-options {path}.ann_file={there}')
-    return InputError(what, 'Check the path, or point the config at the data with --data-root DIR.')
 
 
 def loading_wants_info() -> bool:
@@ -141,7 +131,7 @@ def check_evaluated(cfg: Config, mode: str, dataset, contents: dict[str, dict]) 
             if not is_of(images[number], info):
                 raise InputError(f'{what}the one of id {number} is {described(images[number])} there, and '
                                  f'{info["img_path"]} here', remedy)
-        if are_elsewhere(content['annotations'], shown):
+        if are_elsewhere(content, shown, whole[0].metainfo['classes']):
             raise InputError(f'{what}hardly any object is where they have one', remedy)
         extra = [number for number in images if number not in shown]
         if extra and not any(node.get('indices') for _, node in walk(cfg[f'{mode}_dataloader'].dataset)):
@@ -162,20 +152,31 @@ def described(image: dict) -> str:
     return f'{image.get("file_name", "without a name")} ({image["width"]} x {image["height"]})'
 
 
-def are_elsewhere(objects: list[dict], shown: dict[int, dict]) -> bool:
-    """Tell whether nearly no object of an annotation file is one of a data set's, as where only ids and names agree."""
-    here = {number: np.array([entry['bbox'] for entry in info.get('instances', ())]).reshape(-1, 4)
-            for number, info in shown.items()}
+def are_elsewhere(content: dict, shown: dict[int, dict], classes: list[str]) -> bool:
+    """Tell whether nearly no object of an annotation file is one of a data set's, as where only ids and names agree.
+
+    Args:
+        content: of the file.
+        shown: the data set's images by id.
+        classes: of the data set; objects of others are not compared.
+    """
+    labels = {category['id']: classes.index(category['name']) for category in content['categories']
+              if category['name'] in classes}
     there = defaultdict(list)
-    for entry in objects:
-        there[entry['image_id']].append(entry['bbox'])
+    for entry in content['annotations']:
+        if entry['category_id'] in labels:
+            there[entry['image_id']].append((entry['bbox'], labels[entry['category_id']]))
     found = []
-    for number, boxes in there.items():
-        if len(here.get(number, ())):
-            own = here[number].astype(np.float64)
+    for number, info in shown.items():
+        here = info.get('instances', ())
+        if here and there[number]:
+            boxes, kinds = (np.array(each) for each in zip(*there[number]))
+            own = np.array([entry['bbox'] for entry in here], np.float64)
             own[:, 2:] -= own[:, :2]
-            found += (coco_mask.iou(np.array(boxes, np.float64), own, [0] * len(own)).max(1) >= SAME_OBJECT).tolist()
-    return len(found) > 0 and np.mean(found) < FEWEST_SAME
+            same_kind = kinds[:, None] == [entry['bbox_label'] for entry in here]
+            overlaps = coco_mask.iou(boxes.astype(np.float64), own, [0] * len(own))
+            found += (overlaps * same_kind).max(1, initial=0) >= SAME_OBJECT,
+    return bool(found) and bool(np.concatenate(found).mean() < FEWEST_SAME)
 
 
 def check_monitors(cfg: Config) -> None:

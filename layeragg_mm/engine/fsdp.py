@@ -7,6 +7,7 @@ from torch import cuda, nn
 from torch.distributed.fsdp import FullOptimStateDictConfig, FullStateDictConfig, StateDictType
 from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
 
+from ..configs import type_of
 from ..errors import InputError
 
 __all__ = ['ResumableFSDPStrategy', 'check_fsdp']
@@ -77,6 +78,6 @@ def check_fsdp(cfg: Config) -> None:
     if cfg.get('sync_bn'):
         raise InputError(f'sync_bn={cfg.sync_bn} has no effect with FSDP',
                          "Name the norm where it is used: norm_cfg=dict(type='SyncBN').")
-    if any(str(hook.get('type')).split('.')[-1] == 'EMAHook' for hook in cfg.get('custom_hooks') or ()):
+    if any(type_of(hook) == 'EMAHook' for hook in cfg.get('custom_hooks') or ()):
         raise InputError('EMAHook would average each process\'s part of the weights only, and save that',
                          'Train without it, or without FSDP.')

@@ -8,7 +8,7 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..datasets.checked_pipeline import name_unfit_files
@@ -16,6 +16,7 @@ from ..errors import RunError
 from ..fusion import fuse
 from ..layers import DGConv2d
 from .distributed import any_process
+from .resuming import name_last_checkpoint
 
 __all__ = ['DynamicGroupHook', 'FuseHook', 'InvalidLossError', 'NameUnfitFilesHook', 'ProgressBarHook',
            'StopOnInvalidLossHook']
@@ -47,7 +48,7 @@ class StopOnInvalidLossHook(Hook):
         found = [text for text in all_gather_object('' if finite else f'{losses}; images: {images}') if text]
         if not is_main_process():
             sys.exit(1)
-        last = find_latest_checkpoint(runner.work_dir) or 'none was written yet'
+        last = name_last_checkpoint(runner.work_dir) or 'none was written yet'
         raise InvalidLossError(
             f'the loss is not finite at iteration {runner.iter + 1}: {"; ".join(found)}; last good checkpoint: {last}',
             'Lower the learning rate or look at these images, then go on with --resume.')

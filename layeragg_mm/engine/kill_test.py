@@ -14,9 +14,10 @@ from mmengine.runner import Runner
 
 from ..checkpoints import read_checkpoint
 from ..errors import RunError
-from .checkpointing import WholeFileBackend, find_checkpoint, resume
+from .checkpointing import WholeFileBackend
 from .config import read_config
 from .process_server import PROCESSES
+from .resuming import find_checkpoint, resume
 from .training import protect_training
 
 __all__ = ['PHASES', 'Kill', 'differing', 'kill_runs']

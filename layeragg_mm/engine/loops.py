@@ -5,11 +5,15 @@ from collections.abc import Iterator
 import torch
 from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
+from torch import nn
 from torch.utils.data import BatchSampler, DataLoader
 
 from ..errors import InputError
 
-__all__ = ['ResumableEpochLoop', 'ResumableIterLoop']
+__all__ = ['EPOCH_LENGTH', 'ResumableEpochLoop', 'ResumableIterLoop']
+
+# Under this name mmengine's message hub, which is part of a checkpoint, knows how many batches an epoch has.
+EPOCH_LENGTH = 'epoch_length'
 
 
 class ResumableBatchSampler:
@@ -65,12 +69,37 @@ def make_resumable(dataloader: DataLoader, endless: bool) -> ResumableBatchSampl
 class ResumableEpochLoop(EpochBasedTrainLoop):
     """mmengine's epoch loop; resumed in the middle of an epoch, it goes on with the epoch's next batch.
 
+    Resumed with another number of batches to an epoch (batch size, images), it goes on with the next epoch.
+
     Args: those of ``EpochBasedTrainLoop``, which starts such an epoch anew.
+
+    Raises:
+        InputError: an epoch has another number of batches, and the checkpoint is of the middle of one.
     """
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.batches = make_resumable(self.dataloader, endless=False)
+
+    def run(self) -> nn.Module:
+        self._count_anew(self.runner.message_hub.runtime_info.get(EPOCH_LENGTH), len(self.dataloader))
+        self.runner.message_hub.update_info(EPOCH_LENGTH, len(self.dataloader))
+        return super().run()
+
+    def _count_anew(self, before: int | None, now: int) -> None:
+        """Count the iterations as if all epochs had had ``now`` batches; they had ``before``, if that is known."""
+        used = self._iter - self._epoch * now  # batches of this epoch
+        if before is None and not 0 <= used <= now and self._epoch:
+            before = self._iter // self._epoch  # mmengine's checkpoints are those of whole epochs
+        if before in (None, now):
+            return
+        epochs, used = divmod(self._iter, before)
+        if used:
+            raise InputError(f'--resume: {used} batches of an epoch of {before} were used, and an epoch has {now} now: '
+                             'the batch size or the data set is another',
+                             'Go on as before, or from the checkpoint of a whole epoch.')
+        self._iter = epochs * now
+        self.runner.logger.info(f'An epoch had {before} batches, and now has {now}: on with epoch {epochs + 1}')
 
     def run_epoch(self) -> None:
         self.runner.call_hook('before_train_epoch')

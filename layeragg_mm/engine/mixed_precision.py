@@ -12,6 +12,7 @@ from mmengine.runner import autocast
 from mmengine.utils import apply_to
 from torch import nn
 
+from ..configs import type_of
 from ..errors import InputError
 
 __all__ = ['BFloat16OptimWrapper', 'use_amp']
@@ -87,8 +88,8 @@ def use_amp(cfg: Config) -> None:
         InputError: the config trains with an optimizer wrapper that does more.
     """
     wrapper = cfg.optim_wrapper
-    if wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper', 'AmpOptimWrapper', 'BFloat16OptimWrapper'):
-        raise InputError(f'--amp would replace optim_wrapper.type={wrapper.type}', 'Leave --amp out.')
+    if type_of(wrapper) not in ('', 'OptimWrapper', 'AmpOptimWrapper', 'BFloat16OptimWrapper'):
+        raise InputError(f'--amp would replace optim_wrapper.type={type_of(wrapper)}', 'Leave --amp out.')
     for argument in ('dtype', 'loss_scale', 'use_fsdp'):  # AmpOptimWrapper's
         wrapper.pop(argument, None)
     if torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 0):  # there torch would emulate bfloat16

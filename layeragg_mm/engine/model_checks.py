@@ -25,8 +25,9 @@ from torch import Tensor, nn
 
 from ..configs import walk
 from ..errors import InputError
-from ..registered import arguments_of, check_arguments, did_you_mean, find_registered, name_of, some
+from ..registered import arguments_of, check_arguments, find_registered, name_of
 from ..tracebacks import frames_of
+from ..words import did_you_mean, some
 from .build_errors import naming_nodes, path_of, saying_nothing
 from .section_checks import nodes_in
 

@@ -1,26 +1,23 @@
 """KEY=VALUE on a command line: mmengine's form, in which names keep what is in them."""
-import argparse
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..errors import InputError
 
-__all__ = ['OptionsAction', 'value_of']
+__all__ = ['read_options', 'value_of']
 
 BRACKETS, QUOTES = {'(': ')', '[': ']', '{': '}'}, ('"', "'")
 
 
-class OptionsAction(argparse.Action):
-    """Collects KEY=VALUE arguments as a dict, as mmengine's ``DictAction``; values are read by :func:`value_of`."""
-
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
-        options = dict(getattr(namespace, self.dest) or {})
-        for text in values:
-            key, equals, value = text.partition('=')
-            if not key or not equals:
-                raise InputError(f'{option_string} {text}: it has no {"=" if key else "key"}', 'Write KEY=VALUE.')
-            options[key] = value_of(value)
-        setattr(namespace, self.dest, options)
+def read_options(texts: Iterable[str]) -> dict:
+    """Return KEY=VALUE arguments as a dict, as mmengine's ``DictAction`` does; values are read by :func:`value_of`."""
+    options = {}
+    for text in texts:
+        key, equals, value = text.partition('=')
+        if not key or not equals:
+            raise InputError(f'--cfg-options {text}: it has no {"=" if key else "key"}', 'Write KEY=VALUE.')
+        options[key] = value_of(value)
+    return options
 
 
 def value_of(text: str):

@@ -1,26 +1,28 @@
 """--cfg-options: what it names must be there to be changed, or be something that is read."""
 import copy
-import inspect
 import re
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
-from mmengine.runner import Runner
 
 from ..errors import InputError
-from ..registered import did_you_mean, some
-from .section_checks import KEYS, STANDARD_HOOKS
+from ..words import did_you_mean, some
+from ..written import is_written, written_arguments, written_classes
 
-__all__ = ['override']
+__all__ = ['KEYS', 'STANDARD_HOOKS', 'override']
+
+# What sections without a type may hold.
+KEYS = {
+    'randomness': ['seed', 'diff_rank_seed', 'deterministic'],
+    'env_cfg': ['cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'],
+    'auto_scale_lr': ['enable', 'base_batch_size'],
+}
+STANDARD_HOOKS = 'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint', 'visualization'
 
 # What mmengine and MMDetection's tools read of a config beside the arguments of Runner.
 ALSO_READ = ('custom_imports', 'model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'compile', 'strategy',
              'activation_checkpointing', 'efficient_conv_bn_eval', 'tta_model', 'tta_pipeline', 'runner_type')
 # Sections whose keys are arguments of a class, also where the config names none.
 CHECKED = re.compile(r'(train|val|test)_(cfg|dataloader|evaluator)|optim_wrapper|log_processor|visualizer')
-LIBRARIES = 'mmengine', 'mmcv', 'mmdet', 'mmseg', 'layeragg_mm'
 
 
 def override(cfg: Config, options: dict, source: str = '--cfg-options') -> None:
@@ -90,25 +92,18 @@ def known_in(node: dict, place: str, key: str, custom: tuple[str, ...]) -> list[
     """Return what may be named in ``node``, at ``place``, if ``key`` may not; None if it may, or is checked later."""
     top, _, below = place.partition('.')
     if not place:
-        known = [*dict.fromkeys([*node, *inspect.signature(Runner).parameters, *ALSO_READ])]
+        known = [*dict.fromkeys([*node, *runner_arguments(), *ALSO_READ])]
         return None if key in known else [name for name in known if not name.startswith('_')]
     if place in KEYS:
         return None if key in KEYS[place] else KEYS[place]
     if place == 'default_hooks':
         return None if key in STANDARD_HOOKS else list(STANDARD_HOOKS)
-    if 'type' in node or (not below and CHECKED.fullmatch(top)) or is_read(key, custom):
+    if 'type' in node or (not below and CHECKED.fullmatch(top)) or is_written(key, custom):
         return None
     return list(node)
 
 
-def is_read(word: str, custom: tuple[str, ...]) -> bool:
-    """Tell whether the sources of an mm library, or of what the config imports, have this word."""
-    return any(re.search(rf'\b{re.escape(word)}\b', source) for source in sources((*LIBRARIES, *custom)))
-
-
-@cache
-def sources(modules: tuple[str, ...]) -> list[str]:
-    found = [Path(spec.origin) for spec in map(find_spec, modules) if spec is not None and spec.origin]
-    files = {file for origin in found for file in (
-        origin.parent.rglob('*.py') if origin.name == '__init__.py' else [origin]) if '.mim' not in file.parts}
-    return [file.read_text('utf-8', 'replace') for file in sorted(files)]
+def runner_arguments() -> list[str]:
+    """Return what mmengine's Runner reads of a config."""
+    runner, = (each for each in written_classes()['Runner'] if each.registry == 'RUNNERS')
+    return written_arguments(runner)

@@ -2,9 +2,9 @@
 import copy
 import inspect
 from importlib.util import find_spec
+from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dataset import BaseDataset
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import (
@@ -24,28 +24,18 @@ from mmengine.registry import (
 from mmengine.runner import Runner, get_priority
 from torch.utils.data import DataLoader
 
-from ..datasets.checks import check_paths
+from ..datasets.checks import takes
 from ..errors import InputError
-from ..registered import arguments_of, check_arguments, did_you_mean, find_registered, own_arguments, some
+from ..paths import check_paths
+from ..registered import check_arguments, find_registered, own_arguments
+from ..words import did_you_mean
 from .build_errors import naming_nodes, saying_nothing
+from .key_checks import LOADER_KEYS, check_keys, check_loader_keys
+from .overrides import STANDARD_HOOKS
 
-__all__ = ['KEYS', 'STANDARD_HOOKS', 'build_metrics', 'check_loader', 'check_sections', 'nodes_in']
+__all__ = ['build_metrics', 'check_loader', 'check_sections', 'nodes_in']
 
-# Sections of which all must be there, or none.
-COMPANIONS = {'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
-              'val': ('val_dataloader', 'val_cfg', 'val_evaluator'),
-              'test': ('test_dataloader', 'test_cfg', 'test_evaluator')}
-# What sections without a type may hold.
-KEYS = {
-    'randomness': [name for name in inspect.signature(Runner.set_randomness).parameters if name != 'self'],
-    'env_cfg': ['cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'],
-    'auto_scale_lr': ['enable', 'base_batch_size'],
-}
-# What mmengine takes out of a data loader's dict before torch gets it.
-LOADER_KEYS = ('dataset', 'sampler', 'batch_sampler', 'collate_fn', 'worker_init_fn', 'num_batch_per_epoch',
-               'disable_subprocess_warning')
 LOOP_COUNTS = 'max_epochs', 'max_iters', 'val_interval'
-STANDARD_HOOKS = 'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint', 'visualization'
 # Files that a metric reads or makes when it is built.
 METRIC_FILES = 'ann_file', 'output_dir'
 
@@ -53,19 +43,14 @@ METRIC_FILES = 'ann_file', 'output_dir'
 def check_sections(cfg: Config, *modes: str) -> None:
     """Raise an :class:`InputError` where a section of ``cfg`` cannot be built; ``modes`` are train, val, test."""
     check_scope(cfg)
-    for mode, names in COMPANIONS.items():
-        lacking = [name for name in names if cfg.get(name) is None]
-        if 0 < len(lacking) < len(names):
-            there = [name for name in names if name not in lacking]
-            raise InputError(f'the config has {" and ".join(there)}, but no {", no ".join(lacking)}',
-                             f'Give all of {", ".join(names)}, or set all to None.')
-        if mode in modes and not lacking:
+    check_keys(cfg)
+    for mode in modes:
+        if cfg.get(f'{mode}_dataloader') is not None:
             check_loop(cfg, mode)
             check_loader(cfg[f'{mode}_dataloader'], f'{mode}_dataloader')
             if mode != 'train':
                 build_metrics(cfg[f'{mode}_evaluator'], f'{mode}_evaluator')
     check_hooks(cfg)
-    check_plain(cfg)
     visualizer = cfg.get('visualizer')
     if visualizer:
         check_arguments(VISUALIZERS, visualizer, 'visualizer')
@@ -109,11 +94,7 @@ def check_loop(cfg: Config, mode: str) -> None:
 
 def check_loader(loader: dict, path: str) -> None:
     """Raise an :class:`InputError` unless a data loader and its data set can be built, as far as that reads no data."""
-    own = [name for name in arguments_of(DataLoader) if name not in LOADER_KEYS]
-    for key in loader:
-        if key not in (*own, *LOADER_KEYS):
-            raise InputError(f'{path}: there is no argument {key!r}{did_you_mean(key, [*own, *LOADER_KEYS])}',
-                             f'A data loader takes {some([*LOADER_KEYS, *own], 40)}.')
+    check_loader_keys(loader, path)
     lacking = [key for key in ('dataset', 'sampler') if loader.get(key) is None]
     if lacking:
         raise InputError(f'{path} has no {", no ".join(lacking)}', 'Give it, for instance '
@@ -132,6 +113,14 @@ def check_loader(loader: dict, path: str) -> None:
 
 def check_dataset(node: dict, path: str) -> None:
     """Build data sets without their data, and pipelines."""
+    metainfo = node.get('metainfo') or {}
+    classes, palette = metainfo.get('classes'), metainfo.get('palette')
+    if isinstance(classes, str) and not Path(classes).is_file():
+        raise InputError(f'{path}.metainfo.classes is the text {classes!r}, each of whose letters would be a class',
+                         f"Write ({classes!r},): a tuple of one name needs the comma.")
+    if isinstance(classes, (list, tuple)) and palette and len(palette) < len(classes):
+        raise InputError(f'{path}.metainfo: {len(palette)} colours in palette, but {len(classes)} classes',
+                         'Give as many colours, or leave the palette out.')
     inner = {key: node[key] for key in ('dataset', 'datasets') if node.get(key) is not None}
     for key, value in inner.items():
         for inner_path, inner_node in nodes_in(value, f'{path}.{key}'):
@@ -139,17 +128,11 @@ def check_dataset(node: dict, path: str) -> None:
     built = check_arguments(DATASETS, node, path)
     check_paths(path, node)
     with naming_nodes(node, path):
-        if not inner and takes_lazily(built):
+        if not inner and takes(built, 'lazy_init'):
             DATASETS.build(dict(copy.deepcopy(node), lazy_init=True))
         else:
             for transform in copy.deepcopy(node.get('pipeline') or []):
                 TRANSFORMS.build(transform)
-
-
-def takes_lazily(built) -> bool:
-    """Tell whether a data set can be built without reading its data; MMDetection's and MMSegmentation's can."""
-    return inspect.isclass(built) and issubclass(built, BaseDataset) and 'lazy_init' in (
-        arguments_of(built) or own_arguments(BaseDataset))
 
 
 def build_metrics(section: dict | list, path: str) -> list[tuple[str, dict, BaseMetric]]:
@@ -198,11 +181,3 @@ def check_hook(node: dict, path: str) -> None:
             get_priority(node['priority'])
         except (TypeError, ValueError) as error:
             raise InputError(f'{path}.priority: {error}', 'Give a number of 0 to 100, or a name as NORMAL.') from error
-
-
-def check_plain(cfg: Config) -> None:
-    for section, keys in KEYS.items():
-        for key in cfg.get(section) or ():
-            if key not in keys:
-                raise InputError(f'{section} has no {key!r}{did_you_mean(key, keys)}',
-                                 f'It takes {", ".join(keys)}.')

@@ -1,12 +1,23 @@
 """What tools/train.py makes of a config before it trains."""
 from mmengine.config import Config
 
+from ..configs import type_of
 from ..errors import InputError
 
-__all__ = ['protect_training', 'scale_lr_automatically']
+__all__ = ['is_by_epoch', 'protect_training', 'scale_lr_automatically']
 
 # mmengine's classes, and those that take their place.
 LOOPS = {'EpochBasedTrainLoop': 'ResumableEpochLoop', 'IterBasedTrainLoop': 'ResumableIterLoop'}
+
+
+def loop_of(train_cfg: dict) -> str:
+    """Return the name of the class of a ``train_cfg``, mmengine's where it says none."""
+    return type_of(train_cfg) or ('EpochBasedTrainLoop' if train_cfg.get('by_epoch', True) else 'IterBasedTrainLoop')
+
+
+def is_by_epoch(train_cfg: dict) -> bool:
+    """Tell whether a ``train_cfg`` counts epochs; any other counts iterations."""
+    return 'Epoch' in loop_of(train_cfg)
 
 
 def protect_training(cfg: Config) -> None:
@@ -14,12 +25,11 @@ def protect_training(cfg: Config) -> None:
 
     mmengine's loops and checkpoint hook become resumable ones; others, which a config names itself, stay.
     """
-    by_epoch = cfg.train_cfg.pop('by_epoch', True)
-    name = str(cfg.train_cfg.get('type', 'EpochBasedTrainLoop' if by_epoch else 'IterBasedTrainLoop')).split('.')[-1]
-    cfg.train_cfg.type = LOOPS.get(name, cfg.train_cfg.get('type'))
+    cfg.train_cfg.type = LOOPS.get(loop_of(cfg.train_cfg), cfg.train_cfg.get('type'))
+    cfg.train_cfg.pop('by_epoch', None)
     cfg.default_hooks = {'checkpoint': dict(type='CheckpointHook', interval=1), **(cfg.get('default_hooks') or {})}
     checkpoint = cfg.default_hooks.checkpoint
-    if checkpoint is not None and checkpoint.get('type', 'CheckpointHook') == 'CheckpointHook':
+    if checkpoint is not None and type_of(checkpoint) in ('', 'CheckpointHook'):
         checkpoint.type = 'ResumableCheckpointHook'
     cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='StopOnInvalidLossHook')]
 

@@ -1,11 +1,9 @@
 """The boundary measure as a metric for MMSegmentation."""
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
-from PIL import Image
 
 from ..datasets.bsds import load_annotators
 from .boundary import count_matches, summarize
@@ -25,7 +23,6 @@ class BoundaryMetric(BaseMetric):
         num_thresholds: so many, evenly between 0 and 1; 99 in the benchmark.
         tolerance: the distance up to which pixels match, in parts of the image's diagonal.
         ignore_index: the label that is ignored.
-        output_dir: a folder for the probabilities of each image, as PNG of 0 to 255; none are written by default.
         collect_device: 'cpu' or 'gpu', when several processes evaluate.
         prefix: of the figures' names.
     """
@@ -36,14 +33,12 @@ class BoundaryMetric(BaseMetric):
                  num_thresholds: int = 99,
                  tolerance: float = 0.0075,
                  ignore_index: int = 255,
-                 output_dir: str | None = None,
                  collect_device: str = 'cpu',
                  prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.thresholds = np.arange(1, num_thresholds + 1) / (num_thresholds + 1)
         self.tolerance = tolerance
         self.ignore_index = ignore_index
-        self.output_dir = None if output_dir is None else Path(output_dir)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
@@ -52,15 +47,11 @@ class BoundaryMetric(BaseMetric):
                 raise ValueError(f'BoundaryMetric is for networks with 2 classes, this one has {len(scores)}')
             probability = scores.softmax(0)[1].cpu().numpy()
             labels = sample['gt_sem_seg']['data'].squeeze(0).cpu().numpy()
-            annotators = (load_annotators(sample['seg_map_path']) if sample['seg_map_path'].endswith('.mat')
+            annotators = (load_annotators(sample['seg_map_path']) if sample['seg_map_path'].lower().endswith('.mat')
                           else [labels == 1])
             self.results.append(count_matches(
                 probability, annotators, self.thresholds, tolerance=self.tolerance,
                 ignored=labels == self.ignore_index))
-            if self.output_dir is not None:
-                self.output_dir.mkdir(parents=True, exist_ok=True)
-                Image.fromarray((probability * 255).round().astype(np.uint8)).save(
-                    self.output_dir / f'{Path(sample["img_path"]).stem}.png')
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         return summarize(np.stack(results))

@@ -20,7 +20,8 @@ RESULT_FORM = 'a result file in COCO\'s format (a list of image_id, category_id,
 
 def load_results(path: Path | str, annotations: dict) -> list[dict]:
     """Return the content of a COCO result file, checked by :func:`check_results`."""
-    content = read_json(path)
+    content = read_json(path, 'Give detections in COCO\'s format: tools/test.py CONFIG CHECKPOINT --cfg-options '
+                        'test_evaluator.outfile_prefix=PREFIX writes PREFIX.bbox.json, of masks PREFIX.segm.json.')
     check_results(content, annotations, str(path))
     return content
 

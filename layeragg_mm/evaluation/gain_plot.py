@@ -5,6 +5,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..plain_text import plain_text
 from .bootstrap import Gain
 from .tables import TITLES
 
@@ -13,6 +14,7 @@ __all__ = ['save_gain_plot']
 COLOURS = {'bbox': 'tab:blue', 'segm': 'tab:orange'}
 
 
+@plain_text()
 def save_gain_plot(overall: dict[str, dict[str, Gain]], classes: dict[str, dict[str, Gain]], confidence: float,
                    path: Path | str, *, classes_title: str = 'AP by class') -> None:
     """Draw gains to the picture ``path``: overall and by size on the left, by class on the right.

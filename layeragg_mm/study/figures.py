@@ -7,6 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..evaluation.tables import TITLES
+from ..plain_text import plain_text
 
 __all__ = ['save_figures']
 
@@ -14,6 +15,7 @@ SIZES = {'APs': 'small', 'APm': 'medium', 'APl': 'large'}
 MOST_CLASSES = 20
 
 
+@plain_text()
 def save_figures(summary: dict, folder: Path, prefix: str = '') -> dict[str, Path]:
     """Draw gains, AP against time, breakdown and learning curves to ``folder``; return their files by name.
 

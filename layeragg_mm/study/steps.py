@@ -13,7 +13,7 @@ import layeragg_mm
 from ..checkpoints import read_checkpoint
 from ..engine import find_checkpoint
 from ..engine.process_server import PROCESSES
-from ..errors import InputError, run_tool
+from ..errors import InputError
 from .plan import Cell, Plan
 from .scoring import FOUND, score
 from .training_log import fraction_trained
@@ -92,6 +92,8 @@ def _work_in(folder: Path, log: Path, work: Callable, *arguments) -> None:
     os.dup2(file, 2)
     sys.stdout.reconfigure(line_buffering=True)  # else what was printed before an error would follow it
     torch.set_num_threads(1)
+    sys.path.append(str(TOOLS))  # the tools find what they share; behind all else, as there is a test.py
+    from command_line import run_tool
     run_tool(lambda: _work_alone(folder, work, arguments))
 
 

@@ -6,9 +6,12 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..plain_text import plain_text
+
 __all__ = ['save_cost_chart']
 
 
+@plain_text()
 def save_cost_chart(comparisons: Mapping[str, Sequence], path: Path | str, *, title: str = '') -> None:
     """Draw costs relative to the baseline, the first of each comparison, to the picture ``path``.
 

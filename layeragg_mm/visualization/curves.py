@@ -5,6 +5,8 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..plain_text import plain_text
+
 __all__ = ['read_scalars', 'save_training_curves']
 
 BOX_AND_MASK_AP = {'coco/bbox_mAP': 'box AP', 'coco/segm_mAP': 'mask AP'}
@@ -15,6 +17,7 @@ def read_scalars(path: Path | str) -> list[dict]:
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
+@plain_text()
 def save_training_curves(scalars: list[dict], path: Path | str, *, scores: dict[str, str] = BOX_AND_MASK_AP,
                          best: float = 1.) -> None:
     """Draw the total loss and its parts, and scores on held-out data, over the iterations to the picture ``path``.

@@ -8,6 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ..plain_text import plain_text
+
 __all__ = ['LabelledImage', 'save_label_sheet']
 
 PANEL_WIDTH = 3.2  # inches
@@ -22,6 +24,7 @@ class LabelledImage(NamedTuple):
     panels: dict[str, np.ndarray]
 
 
+@plain_text()
 def save_label_sheet(images: Sequence[LabelledImage], classes: Sequence[str], palette: Sequence[Sequence[int]],
                      path: Path | str, *, columns: int = 2) -> None:
     """Draw ``images``, ``columns`` in a row and each as itself and its panels, with a legend to the picture ``path``.

@@ -10,7 +10,7 @@ from ..datasets.image_loading import LoadReadableImage
 from ..errors import InputError
 from .sheet import Objects
 
-__all__ = ['load_labelled', 'predicted_objects', 'read_image']
+__all__ = ['load_label_map', 'load_labelled', 'predicted_objects', 'read_image']
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -34,11 +34,18 @@ def load_labelled(dataset: BaseDataset, index: int) -> tuple[np.ndarray, Objects
                     if isinstance(transform, (LoadImageFromFile, LoadAnnotations))])
     loaded = load(dataset.get_data_info(index))
     if 'gt_bboxes' not in loaded:
-        raise InputError(f'no true boxes are loaded of {dataset.ann_file}',
+        raise InputError(f'no true boxes are loaded of {loaded["img_path"]}',
                          'Add LoadAnnotations(with_bbox=True) to the pipeline of the data set.')
     masks = loaded['gt_masks'].to_ndarray().astype(bool) if 'gt_masks' in loaded else None
     return loaded['img'][..., ::-1], Objects(
         loaded['gt_bboxes'].numpy(), loaded['gt_bboxes_labels'], masks, ignored=loaded['gt_ignore_flags'])
+
+
+def load_label_map(dataset: BaseDataset, index: int) -> np.ndarray | None:
+    """Return the true labels (H, W) of image ``index`` as the loading transforms read them; None if they load none."""
+    load = Compose([transform for transform in dataset.pipeline.transforms
+                    if isinstance(transform, (LoadImageFromFile, LoadAnnotations))])
+    return load(dataset.get_data_info(index)).get('gt_seg_map')
 
 
 def predicted_objects(sample: DetDataSample, min_score: float) -> Objects:

@@ -8,6 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ..plain_text import plain_text
+
 __all__ = ['Objects', 'Scene', 'save_sheet']
 
 # Well apart from each other and from most backgrounds; a class keeps its colour over the sheet.
@@ -42,6 +44,7 @@ class Scene(NamedTuple):
     panels: dict[str, Objects]
 
 
+@plain_text()
 def save_sheet(scenes: Sequence[Scene], classes: Sequence[str], path: Path | str, *, columns: int = 4) -> None:
     """Draw ``scenes``, ``columns`` in a row and each as its panels from left to right, to the picture ``path``."""
     panels = max(len(scene.panels) for scene in scenes)

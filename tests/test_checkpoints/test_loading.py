@@ -68,7 +68,7 @@ def test_a_plain_resnet_starts_the_network_without_changing_its_outputs(tmp_path
 
 
 @pytest.mark.parametrize('damage, said', [
-    (lambda state: {}, 'missing: conv1.weight'),
+    (lambda state: {}, 'holds no weights: it is empty'),
     (lambda state: {'conv1.weight': state['conv1.weight']}, 'missing: bn1.weight'),
     (lambda state: {key: value for key, value in state.items() if key != 'layer2.1.mrla.mrla.Wk.weight'},
      'missing: layer2.1.mrla.key.weight'),

@@ -18,7 +18,8 @@ from layeragg_mm.checkpoints import (
     read_checkpoint,
     trust_checkpoints,
 )
-from layeragg_mm.checkpoints.reading import DISTRUST, TRUST
+from layeragg_mm.checkpoints.mmengine_loading import DISTRUST
+from layeragg_mm.checkpoints.reading import TRUST
 
 CONFIG = CONFIGS / 'fcos_mrla_tiny_digits.py'
 
@@ -77,7 +78,7 @@ def test_downloads_are_refused_too(harmful, monkeypatch):
 
 def test_a_user_may_trust(tmp_path, monkeypatch):
     monkeypatch.setenv(TRUST, '')  # and put it back afterwards
-    torch.save(dict(meta=Harmful(tmp_path / 'trace')), tmp_path / 'mine.pth')
+    torch.save(dict(weight=torch.ones(1), meta=Harmful(tmp_path / 'trace')), tmp_path / 'mine.pth')
     trust_checkpoints()
     with plain_checkpoints():
         CheckpointLoader.load_checkpoint(str(tmp_path / 'mine.pth'))
@@ -85,10 +86,10 @@ def test_a_user_may_trust(tmp_path, monkeypatch):
 
 
 def test_nothing_is_left_changed(tmp_path):
-    loader = CheckpointLoader._schemes['']
+    before = CheckpointLoader._schemes[''], CheckpointLoader.load_checkpoint
     with plain_checkpoints():
-        pass
-    assert CheckpointLoader._schemes[''] is loader and DISTRUST not in os.environ
+        assert before != (CheckpointLoader._schemes[''], CheckpointLoader.load_checkpoint)
+    assert before == (CheckpointLoader._schemes[''], CheckpointLoader.load_checkpoint) and DISTRUST not in os.environ
 
 
 def test_what_the_authors_and_timm_save_loads(tmp_path):

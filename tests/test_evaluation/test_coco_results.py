@@ -90,8 +90,9 @@ def test_refuses_annotations_without_a_part():
 
 
 @pytest.mark.parametrize('mask, said', [
-    (None, 'neither polygons nor RLE'),
-    ([], 'segmentation is empty'),
+    (None, 'has no mask'),
+    ([], 'has no mask'),
+    (3, 'neither polygons nor RLE'),
     ([[1, 2, 3, 4]], 'no mask of its image'),
     ([[1, 2, 3, 4, 5, 6, 7]], 'no mask of its image'),
     ([[1, 2, 3, 4, 5, 1e300]], 'no mask of its image'),
@@ -150,7 +151,8 @@ def without_key(key: str) -> list[dict]:
     return [{k: v for k, v in entry.items() if k != key} for entry in RESULTS]
 
 
-@pytest.mark.parametrize('text', ['', '[{"image_id": 1', '[' * 100000, '\udcff', '[NaN'])
+@pytest.mark.parametrize('text', ['', '[{"image_id": 1', '[' * 100000, '\udcff', '[NaN'],
+                         ids=['empty', 'cut', 'deep', 'no text', 'NaN'])
 def test_refuses_what_is_no_json(tmp_path, text):
     (tmp_path / 'cut.json').write_bytes(text.encode(errors='surrogateescape'))
     for load in (load_annotations, lambda path: load_results(path, ANNOTATIONS)):

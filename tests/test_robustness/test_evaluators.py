@@ -76,6 +76,21 @@ def test_the_file_of_another_split(oracle, run, capsys, change, options, said):
     assert said in told and 'test_evaluator.ann_file' in told and TRAIN in told
 
 
+@pytest.mark.parametrize('box, category, others, elsewhere', [
+    ([4, 4, 20, 20], 7, 0, False),
+    ([40, 4, 20, 20], 7, 0, True),
+    ([4, 4, 20, 20], 3, 0, True),  # where boxes lie alike, their classes tell
+    ([4, 4, 20, 20], 7, 99, False),  # objects of classes that the config leaves out say nothing
+])
+def test_objects_of_another_split(box, category, others, elsewhere):
+    shown = {1: dict(instances=[dict(bbox=[4, 4, 24, 24], bbox_label=1)])}
+    objects = [dict(image_id=1, bbox=box, category_id=category)]
+    objects += [dict(image_id=1, bbox=[30, 30, 9, 9], category_id=5)] * others
+    content = dict(categories=[dict(id=3, name='a'), dict(id=5, name='left out'), dict(id=7, name='b')],
+                   annotations=objects)
+    assert evaluator_checks.are_elsewhere(content, shown, ['a', 'b']) is elsewhere
+
+
 def test_a_file_of_more_images(oracle, run, capsys):
     content = json.loads((oracle.data / VAL).read_text())
     of_four_images(content)

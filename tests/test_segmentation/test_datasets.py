@@ -6,10 +6,12 @@ import pytest
 import torch
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
+from scipy.io import savemat
 
 import layeragg_mm.segmentation  # noqa: F401  (registers)
+from layeragg_mm.datasets.bsds import load_annotators
 from layeragg_mm.datasets.label_boundaries import boundaries_between
-from layeragg_mm.errors import InputError
+from layeragg_mm.errors import DataError, InputError
 
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
 
@@ -89,3 +91,24 @@ def test_boundaries_of_camvid(camvid):
     plain = build('CamVidDataset', camvid)[0]['data_samples'].gt_sem_seg.data[0].numpy()
     assert (labels == boundaries_between(plain.astype(np.uint8))).all() and set(np.unique(labels)) == {0, 1, 255}
     assert dataset.metainfo['classes'] == ('background', 'boundary')
+
+
+def saved(**content):
+    return lambda file: savemat(file, content)
+
+
+@pytest.mark.parametrize('damage, said', [
+    (lambda file: file.write_bytes(b''), ''),
+    (lambda file: file.write_bytes(file.read_bytes()[:300]), ''),
+    (lambda file: file.write_bytes(b'MATLAB 7.3 MAT-file, Platform: GLNXA64'.ljust(116) + b'\0' * 8 + b'\x00\x02IM'
+                                   + b'\x89HDF\r\n\x1a\n' + b'\0' * 400), 'HDF'),
+    (saved(gt=np.zeros((4, 6))), "'groundTruth' is missing"),
+    (saved(groundTruth=np.array([[dict(Segmentation=np.zeros((4, 6)))]], dtype=object)), 'Boundaries'),
+    (saved(groundTruth=np.zeros((2, 2))), 'Boundaries'),
+], ids=['empty', 'cut short', 'version 7.3', 'another key', 'another field', 'numbers'])
+def test_a_bsds_file_that_cannot_be_read_is_named(bsds, tmp_path, damage, said):
+    file = tmp_path / 'a.mat'
+    shutil.copy(bsds / 'groundTruth/train/a.mat', file)
+    damage(file)
+    with pytest.raises(DataError, match=rf'unreadable label map .*a\.mat: .*{said}'):
+        load_annotators(str(file))

@@ -1,0 +1,121 @@
+"""What tools share: arguments, and errors in two lines. Nothing here takes time to import, so --help does not either.
+
+What a tool does with its arguments is in the module of its name in ``layeragg_mm.commands``.
+"""
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
+from pathlib import Path
+from textwrap import shorten
+
+__all__ = ['add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'run_command', 'run_tool']
+
+LONGEST = 300  # characters of what an exception says
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that MMDetection's train and test tools have in common, and ``--data-root``."""
+    add_reading_arguments(parser)
+    parser.add_argument('--work-dir', help='folder for logs, checkpoints and metrics; default work_dirs/CONFIG_NAME')
+    parser.add_argument('--trust-checkpoint', action='store_true',
+                        help='load checkpoints that could run code: only where you know what is in the file')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    # torch's launchers pass one or the other.
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a tool that reads a config and runs no training with it."""
+    parser.add_argument('config', help='config file')
+    add_override_arguments(parser)
+
+
+def add_override_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what changes a config."""
+    parser.add_argument('--data-root', help='folder of the data, in place of the data_root that the config names')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE',
+                        help='override settings of the config, e.g. train_dataloader.batch_size=4')
+
+
+def run_command(name: str, args: argparse.Namespace) -> None:
+    """Run what a tool of this ``name`` does with its arguments; what can be told before importing it all, is."""
+    if 'layeragg_mm' not in sys.modules and find_spec('mmengine') is not None:
+        with modules_alone('layeragg_mm', 'layeragg_mm.engine'):
+            import_module('layeragg_mm.engine.early_checks').check_early(name, args)
+    import_module(f'layeragg_mm.commands.{name}').run(args)
+
+
+@contextmanager
+def modules_alone(*packages: str) -> Iterator[None]:
+    """Within, a module of ``packages`` is imported without what its packages import, which follows at the end."""
+    waiting = []
+    for name in packages:
+        spec = find_spec(name)
+        sys.modules[name] = package = module_from_spec(spec)
+        parent, _, child = name.rpartition('.')
+        if parent:
+            setattr(sys.modules[parent], child, package)
+        waiting.append((spec, package))
+    yield
+    for spec, package in waiting:
+        spec.loader.exec_module(package)
+
+
+def run_tool(main: Callable[[], None]) -> None:
+    """Run ``main``; what it raises becomes two lines on stderr, what is wrong and what to do, and an exit code.
+
+    ====  ==========================================================================================================
+    2     something that the user gave cannot be used (``InputError``); argparse's too
+    1     a run that began well cannot go on (``RunError``); or anything else, whose traceback goes to a file
+    130   Ctrl-C
+    ====  ==========================================================================================================
+
+    ``~`` is the user's home also behind an equals sign, where shells leave it.
+    """
+    sys.argv[1:] = [re.sub('(^|=)~(?=/|$)', lambda match: match[1] + str(Path.home()), text) for text in sys.argv[1:]]
+    try:
+        main()
+    except KeyboardInterrupt:
+        print('\nInterrupted', file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # who reads the output has gone: head, less
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        text = '\n'.join(told(error))
+        if getattr(error, 'exit_code', 1) == 2:
+            print(text, file=sys.stderr)
+            sys.exit(2)
+        sys.exit(text)
+
+
+def told(error: Exception) -> tuple[str, str]:
+    """Return the two lines; of an exception that brings none, also write its traceback to a file."""
+    if hasattr(error, 'remedy'):
+        return f'error: {error.what}', error.remedy
+    lines = traceback.format_exception_only(error)[-1].strip().splitlines()
+    line = lines[-1] if 'Original Traceback' in str(error) else lines[0]  # of a data worker, or of this process
+    file = write_traceback(error)
+    return f'error: {shorten(line, LONGEST)}', f'The traceback is in {file}.' if file else ''.join(
+        traceback.format_exception(error))
+
+
+def write_traceback(error: Exception) -> Path | None:
+    """Write an exception's traceback to where the run writes, or else here, or else where temporary files lie."""
+    name = f'{Path(sys.argv[0]).stem}_error_{time.strftime("%Y%m%d_%H%M%S")}_{os.getpid()}.log'
+    for folder in (getattr(error, 'folder', None), '.', tempfile.gettempdir()):
+        if folder is not None and os.path.isdir(folder):
+            try:
+                Path(folder, name).write_text(''.join(traceback.format_exception(error)), 'utf-8', 'backslashreplace')
+            except OSError:
+                continue
+            return Path(folder, name)
+    return None
