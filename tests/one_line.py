@@ -43,8 +43,7 @@ def small(model: dict) -> dict:
     """Return a model's config with few proposals and queries, for one process, and nothing to be fetched."""
     model = copy.deepcopy(model)
     for _, node in walk(model):
-        if model.type != 'QueryInst':  # which predicts as many as it has queries
-            node.update({key: min(few, node[key]) for key, few in FEW.items() if isinstance(node.get(key), int)})
+        node.update({key: min(few, node[key]) for key, few in FEW.items() if isinstance(node.get(key), int)})
         if node.get('type') in ('RandomSampler', 'InstanceBalancedPosSampler', 'OHEMSampler', 'ScoreHLRSampler'):
             node['num'] = 16
         if 'batch_augments' in node:  # which pad to the size of training
