@@ -31,15 +31,15 @@ def run(args: argparse.Namespace) -> None:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
+    segmentation = is_segmentation(cfg)
+    if args.out is not None and not segmentation and not args.out.endswith(('.pkl', '.pickle')):
+        raise InputError(f'--out {args.out} is no pickle file', 'Give a name that ends in .pkl.')
     check_checkpoint(args.checkpoint, 'CHECKPOINT')
     use_data(cfg, args, trained_classes(args.checkpoint))
     cfg = config_of_run(cfg, args)
     cfg.load_from = args.checkpoint
-    segmentation = is_segmentation(cfg)
     if args.out is not None and segmentation:
         write_maps(cfg, args.out)
-    elif args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
-        raise InputError(f'--out {args.out} is no pickle file', 'Give a name that ends in .pkl.')
     if args.show or args.show_dir:
         paint_pictures(cfg, args.show, args.show_dir, args.wait_time)
     model = check_config(cfg, 'test')
