@@ -29,7 +29,6 @@ def run(args: argparse.Namespace) -> None:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
     cfg.load_from = args.checkpoint
-    check_checkpoint(args.checkpoint, 'CHECKPOINT')
     segmentation = is_segmentation(cfg)
     if args.out is not None and segmentation:
         write_maps(cfg, args.out)
@@ -37,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f'--out {args.out} is no pickle file', 'Give a name that ends in .pkl.')
     if args.show or args.show_dir:
         paint_pictures(cfg, args.show, args.show_dir, args.wait_time)
+    check_checkpoint(args.checkpoint, 'CHECKPOINT')
     model = check_config(cfg, 'test')
     with plain_checkpoints(), tracebacks_in(cfg.work_dir), naming_images(cfg), naming_nodes(cfg):
         check_testing(cfg, model)
