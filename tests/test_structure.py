@@ -9,7 +9,7 @@ import pytest
 import layeragg_mm
 
 PACKAGE = Path(layeragg_mm.__file__).parent
-ORDER = ['layers', 'adapters', 'fast', 'backbones', 'necks', 'detectors', 'engine']
+ORDER = ['layers', 'adapters', 'fast', 'backbones', 'necks', 'detectors', 'engine', 'own_data', 'commands']
 
 
 def imported(file: Path) -> Iterator[str]:

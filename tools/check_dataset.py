@@ -7,7 +7,7 @@ from command_line import add_reading_arguments, run_command, run_tool
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    add_reading_arguments(parser)
+    add_reading_arguments(parser, 'train', 'val')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for labelled.png, a sheet of labelled images, '
                         'and report.json; without it, nothing is written')
     parser.add_argument('--num-images', type=int, default=1000, metavar='N',

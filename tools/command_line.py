@@ -21,9 +21,9 @@ __all__ = ['add_config_arguments', 'add_override_arguments', 'add_reading_argume
 LONGEST = 300  # characters of what an exception says
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that MMDetection's train and test tools have in common, and ``--data-root``."""
-    add_reading_arguments(parser)
+def add_config_arguments(parser: argparse.ArgumentParser, *splits: str) -> None:
+    """Add the arguments that MMDetection's train and test tools have in common, and those of the user's own data."""
+    add_reading_arguments(parser, *splits)
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and metrics; default work_dirs/CONFIG_NAME')
     parser.add_argument('--trust-checkpoint', action='store_true',
                         help='load checkpoints that could run code: only where you know what is in the file')
@@ -32,15 +32,22 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+def add_reading_arguments(parser: argparse.ArgumentParser, *splits: str) -> None:
     """Add the arguments of a tool that reads a config and runs no training with it."""
     parser.add_argument('config', help='config file')
-    add_override_arguments(parser)
+    add_override_arguments(parser, *splits)
 
 
-def add_override_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what changes a config."""
-    parser.add_argument('--data-root', help='folder of the data, in place of the data_root that the config names')
+def add_override_arguments(parser: argparse.ArgumentParser, *splits: str) -> None:
+    """Add what changes a config; ``splits`` (train, val, test) are those that can be the user's own files."""
+    parser.add_argument('--data-root', metavar='DIR', help='folder of the data, in place of the data_root that the '
+                        'config names' + (', laid out as the config has it or in a usual way' if splits else ''))
+    for split in splits:
+        parser.add_argument(f'--{split}', nargs=2, metavar=('JSON', 'IMAGES'),
+                            help=f'own {split} data: annotation file in COCO\'s format and folder of its images; of a '
+                            'segmentor IMAGES MAPS: folders of images and of label maps')
+    if splits:
+        parser.add_argument('--classes', nargs='+', metavar='NAME', help='names of the values 0, 1, ... of label maps')
     parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE',
                         help='override settings of the config, e.g. train_dataloader.batch_size=4')
 
@@ -49,7 +56,7 @@ def run_command(name: str, args: argparse.Namespace) -> None:
     """Run what a tool of this ``name`` does with its arguments; what can be told before importing it all, is."""
     if 'layeragg_mm' not in sys.modules and find_spec('mmengine') is not None:
         with modules_alone('layeragg_mm', 'layeragg_mm.engine'):
-            import_module('layeragg_mm.engine.early_checks').check_early(name, args)
+            import_module('layeragg_mm.commands.early_checks').check_early(name, args)
     import_module(f'layeragg_mm.commands.{name}').run(args)
 
 

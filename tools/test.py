@@ -6,7 +6,7 @@ from command_line import add_config_arguments, run_command, run_tool
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    add_config_arguments(parser)
+    add_config_arguments(parser, 'test')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', metavar='FILE.pkl', help='write the predictions here; of a segmentor: to this '
                         'folder, a map for each image')

@@ -1,4 +1,4 @@
-"""Train a detector or segmentor: python tools/train.py configs/mask_rcnn_mrla_r50.py --data-root /data/coco"""
+"""Train a detector or segmentor: python tools/train.py CONFIG --train TRAIN.json IMAGES --val VAL.json IMAGES"""
 import argparse
 
 from command_line import add_config_arguments, run_command, run_tool
@@ -6,7 +6,11 @@ from command_line import add_config_arguments, run_command, run_tool
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    add_config_arguments(parser)
+    add_config_arguments(parser, 'train', 'val', 'test')
+    parser.add_argument('--pretrained', metavar='FILE', help='checkpoint that the backbone starts from, in place of '
+                        'the config\'s; none: start at random, so that no stage is frozen and all norms learn')
+    parser.add_argument('--dry-run', action='store_true', help='check everything, train one batch, evaluate two '
+                        'images, and leave nothing')
     parser.add_argument('--amp', action='store_true',
                         help='train with automatic mixed precision: bfloat16, or float16 on a GPU without it')
     parser.add_argument('--auto-scale-lr', action='store_true',

@@ -26,6 +26,7 @@ from ..engine.config import read_config
 from ..engine.evaluator_checks import check_evaluated, check_evaluators
 from ..engine.section_checks import check_loader
 from ..errors import InputError, check_output
+from ..own_data.use import use_data
 from ..visualization import Scene, load_labelled, save_sheet
 
 __all__ = ['run']
@@ -98,9 +99,10 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f'--num-images {args.num_images} leaves nothing to look at', 'Give 1 or more.')
     if args.out is not None:
         check_output(args.out, [], folder=True)
-    cfg = read_config(args.config, args.data_root, args.cfg_options)
+    cfg = read_config(args.config, cfg_options=args.cfg_options)
     console, report = Console(), {}
     init_default_scope(cfg.get('default_scope', 'mmdet'))
+    use_data(cfg, args)
     for name in ('train_dataloader', 'val_dataloader'):
         if cfg.get(name):
             check_loader(cfg[name], name)

@@ -11,15 +11,18 @@ from ..engine import (
     check_checkpoint,
     check_config,
     check_testing,
+    config_of_run,
     join_processes_without_gpu,
     load_config,
     naming_images,
     naming_nodes,
+    trained_classes,
 )
 from ..engine.segmentation import is_segmentation
 from ..engine.test_outputs import paint_pictures, write_maps
 from ..engine.tta import use_tta
 from ..errors import InputError, tracebacks_in
+from ..own_data.use import use_data
 
 __all__ = ['run']
 
@@ -28,15 +31,17 @@ def run(args: argparse.Namespace) -> None:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
-    cfg.load_from = args.checkpoint
     segmentation = is_segmentation(cfg)
+    if args.out is not None and not segmentation and not args.out.endswith(('.pkl', '.pickle')):
+        raise InputError(f'--out {args.out} is no pickle file', 'Give a name that ends in .pkl.')
+    check_checkpoint(args.checkpoint, 'CHECKPOINT')
+    use_data(cfg, args, trained_classes(args.checkpoint))
+    cfg = config_of_run(cfg, args)
+    cfg.load_from = args.checkpoint
     if args.out is not None and segmentation:
         write_maps(cfg, args.out)
-    elif args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
-        raise InputError(f'--out {args.out} is no pickle file', 'Give a name that ends in .pkl.')
     if args.show or args.show_dir:
         paint_pictures(cfg, args.show, args.show_dir, args.wait_time)
-    check_checkpoint(args.checkpoint, 'CHECKPOINT')
     model = check_config(cfg, 'test')
     with plain_checkpoints(), tracebacks_in(cfg.work_dir), naming_images(cfg), naming_nodes(cfg):
         check_testing(cfg, model)

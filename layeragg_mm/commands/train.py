@@ -1,6 +1,7 @@
 """What tools/train.py does."""
 import argparse
 import sys
+from contextlib import nullcontext
 
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 from mmengine.config import Config
@@ -11,6 +12,7 @@ from ..engine import (
     NameUnfitFilesHook,
     check_config,
     check_training,
+    config_of_run,
     join_processes_without_gpu,
     load_config,
     name_last_checkpoint,
@@ -19,10 +21,13 @@ from ..engine import (
     protect_training,
     resume,
     scale_lr_automatically,
+    shortened,
+    start_from,
     start_partially,
     use_amp,
 )
 from ..errors import tracebacks_in
+from ..own_data.use import use_data
 
 __all__ = ['run']
 
@@ -47,11 +52,15 @@ def run(args: argparse.Namespace) -> None:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
+    use_data(cfg, args)
+    if args.pretrained is not None:
+        start_from(cfg, args)
     model = check_config(cfg, 'train', 'val')
     if args.amp:
         use_amp(cfg)
     if args.auto_scale_lr:
         scale_lr_automatically(cfg)
+    cfg = config_of_run(cfg, args)
     if args.resume is not None or cfg.get('resume'):
         resume(cfg, args.resume or cfg.get('load_from') or 'auto', model)
     if args.partial:
@@ -59,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
     protect_training(cfg)
     with plain_checkpoints():
         check_training(cfg, args.skip_bad_images, model, args.partial)
-        with tracebacks_in(cfg.work_dir), naming_images(cfg, skip=args.skip_bad_images):
+        run_cfg = shortened(cfg) if args.dry_run else nullcontext(cfg)
+        with tracebacks_in(cfg.work_dir), run_cfg as cfg, naming_images(cfg, skip=args.skip_bad_images):
             join_processes_without_gpu(cfg)
             train(cfg)

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..paths import check_checkpoint_file
 from .build_errors import saying_nothing
 
-__all__ = ['check_checkpoint', 'check_model', 'check_start']
+__all__ = ['check_checkpoint', 'check_model', 'check_start', 'trained_classes']
 
 
 def check_start(cfg: Config, model: nn.Module | None = None, partial: bool = False) -> None:
@@ -81,8 +81,16 @@ def check_checkpoint(path: str, name: str) -> dict[str, Tensor]:
         return weights_in(read_checkpoint(path, mmap=True), path)
     except CheckpointError as error:
         raise type(error)(f'{name}: {error.what}', error.remedy + (
-            f' From scratch: --cfg-options {name.removesuffix(".checkpoint")}=None.' if is_address(path) and
+            ' tools/train.py takes --pretrained FILE, or --pretrained none to start at random.' if is_address(path) and
             name.endswith('.init_cfg.checkpoint') else '')) from error
+
+
+def trained_classes(path: str) -> list[str] | None:
+    """Return the names of the classes that a checkpoint file was trained on, if it tells them."""
+    content = None if is_address(path) else read_checkpoint(path, mmap=True)
+    meta = content.get('meta') if isinstance(content, dict) else None
+    data = meta.get('dataset_meta') if isinstance(meta, dict) else None
+    return list(data['classes']) if isinstance(data, dict) and data.get('classes') else None
 
 
 def check_model(cfg: Config, checkpoint: str | None) -> None:

@@ -14,25 +14,23 @@ from .launchers import check_launcher
 from .options import read_options
 from .overrides import override
 
-__all__ = ['load_config', 'read_config', 'set_data_root', 'written_config']
+__all__ = ['load_config', 'read_config', 'roots_of', 'set_data_root', 'written_config']
 
 
 def load_config(args: argparse.Namespace, *needed: str) -> Config:
-    """Return the config that a tool's arguments describe (``add_config_arguments`` in tools/command_line.py).
+    """Return the user's config, without the data that a tool's arguments name (tools/command_line.py).
 
     Raises:
         InputError: the file is missing or no valid config, an override does not fit it, or it lacks one of the settings
             that are ``needed``.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = read_config(args.config, args.data_root, args.cfg_options)
+    cfg = read_config(args.config, cfg_options=args.cfg_options)
     missing = [key for key in needed if cfg.get(key) is None]
     if missing:
         raise InputError(f'{args.config} has no {", no ".join(missing)}', 'Give a whole config.')
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_launcher(args.launcher)
-    cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
     return cfg
 
 
@@ -119,10 +117,7 @@ def set_data_root(cfg: Config, data_root: str) -> None:
     data_root = os.path.expanduser(data_root)
     if not Path(data_root).is_dir():
         raise InputError(f'--data-root {data_root} is not a folder', 'Name the folder that holds the data set.')
-    sections = {name: cfg[name] for name in cfg
-                if name.endswith(('_dataloader', '_evaluator')) and cfg[name] is not None}
-    old_roots = {node['data_root'] for name, section in sections.items() if name.endswith('_dataloader')
-                 for _, node in walk(section) if node.get('data_root')}
+    old_roots = roots_of(cfg)
     if not old_roots:
         raise InputError('--data-root has nothing to replace: no data loader of the config has a data_root',
                          'Give its data sets a data_root, or change the paths with --cfg-options.')
@@ -134,5 +129,15 @@ def set_data_root(cfg: Config, data_root: str) -> None:
                 return os.path.join(data_root, text[len(root):].lstrip('/'))
         return text
 
-    for section in sections.values():
+    for section in sections_of(cfg, '_dataloader', '_evaluator'):
         change_texts(section, moved)
+
+
+def roots_of(cfg: Config) -> set[str]:
+    """Return the folders that the data loaders of ``cfg`` name as ``data_root``."""
+    return {node['data_root'] for section in sections_of(cfg, '_dataloader') for _, node in walk(section)
+            if node.get('data_root')}
+
+
+def sections_of(cfg: Config, *endings: str) -> list[dict]:
+    return [cfg[name] for name in cfg if name.endswith(endings) and cfg[name] is not None]

@@ -114,7 +114,7 @@ def test_a_pretrained_address_out_of_reach_is_told_at_the_door(run, capsys, digi
                    'model.backbone.init_cfg.type=Pretrained',
                    'model.backbone.init_cfg.checkpoint=http://127.0.0.1:9/resnet50.pth')
     assert 'model.backbone.init_cfg.checkpoint: http://127.0.0.1:9/resnet50.pth cannot be reached' in told
-    assert 'name it in the place of the address' in told and 'model.backbone.init_cfg=None' in told
+    assert 'name it in the place of the address' in told and '--pretrained none' in told
     assert not (tmp_path / 'run').exists()
 
 

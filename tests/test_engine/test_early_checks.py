@@ -14,9 +14,9 @@ import torch
 from conftest import CONFIGS, REPOSITORY
 from mmengine.registry import Registry
 
+from layeragg_mm.commands.early_checks import check_early, check_names
 from layeragg_mm.datasets.sampling import spread
 from layeragg_mm.engine.config import written_config
-from layeragg_mm.engine.early_checks import check_early, check_names
 from layeragg_mm.errors import InputError
 from layeragg_mm.registered import arguments_of
 from layeragg_mm.written import registered, written_arguments
@@ -30,7 +30,7 @@ sys.path.insert(0, {tools!r})
 from command_line import modules_alone
 told = []
 with modules_alone('layeragg_mm', 'layeragg_mm.engine'):
-    from layeragg_mm.engine.early_checks import check_early
+    from layeragg_mm.commands.early_checks import check_early
     from layeragg_mm.errors import InputError
     for tool, arguments in {cases!r}:
         try:
@@ -66,13 +66,18 @@ def test_without_imports_that_take_time(digits, tmp_path):
              (['val_dataloader=None'], 'the config has val_cfg and val_evaluator, but no val_dataloader'),
              (['val_evaluator.ann_file=a.json'], 'annotation file not found: a.json'),
              (['train_dataloader.dataset.data_prefix.img=a'], 'image folder (img) not found')]
-    base = dict(data_root=data, cfg_options=None)
+    base, own = dict(data_root=data, cfg_options=None), dict(train=None, val=None, test=None, classes=None)
+    files = [f'{data}/annotations/instances_train.json', f'{data}/train']
     cases = {('train', str(FCOS), tuple(options)): said for options, said in train}
     arguments = [('train', dict(base, config=config, cfg_options=options)) for _, config, options in cases]
     others = [('train', dict(base, config='nowhere.py'), 'config file not found'),
               ('train', dict(base, config=str(tmp_path / 'bad.py')), 'no valid config: ZeroDivisionError'),
               ('train', dict(base, config=str(tmp_path / 'ours.py')), ''),
               ('train', dict(base, config=str(FCOS), data_root=str(tmp_path)), 'annotation file not found'),
+              ('train', dict(base, config=str(FCOS), data_root=str(tmp_path), **own), 'nor a usual layout: '),
+              ('train', dict(base, config=str(FCOS), data_root=None, **dict(own, train=files, val=files)), ''),
+              ('train', dict(base, config=str(FCOS), data_root=None, **dict(own, train=files, val=['a.json', data])),
+               '--val: annotation file not found: a.json'),
               ('test', dict(base, config=str(FCOS), checkpoint='none.pth'), 'checkpoint file not found: none.pth'),
               ('test', dict(base, config=weights, checkpoint=str(FCOS)), 'is a checkpoint, and a config should stand'),
               ('compare', dict(baseline='a.json'), 'a.json: No such file'),

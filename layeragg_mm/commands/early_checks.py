@@ -10,13 +10,14 @@ from mmengine.config import Config
 import layeragg_mm
 
 from ..configs import config, know_our_bases, walk
+from ..engine.config import written_config
+from ..engine.key_checks import check_keys, check_loader_keys
+from ..engine.launchers import check_launcher
+from ..own_data.finding import can_be_own, find_data
 from ..paths import check_checkpoint_file, check_file, check_paths, is_local, missing
 from ..published import find_detector
 from ..words import meant, no_argument, no_type
 from ..written import LIBRARIES, Definition, is_written, registered, written_arguments, written_classes
-from .config import written_config
-from .key_checks import check_keys, check_loader_keys
-from .launchers import check_launcher
 
 __all__ = ['check_early']
 
@@ -59,7 +60,7 @@ def check_early(tool: str, args: argparse.Namespace) -> None:
         return
     know_our_bases()
     layeragg_mm.config = config  # which a config may call, and the package has not been run yet
-    cfg = written_config(path, args.data_root, args.cfg_options, imports=False)
+    cfg = written_config(path, None if can_be_own(args) else args.data_root, args.cfg_options, imports=False)
     if cfg is None:
         return
     if getattr(args, 'checkpoint', None) and is_local(args.checkpoint):
@@ -70,14 +71,16 @@ def check_early(tool: str, args: argparse.Namespace) -> None:
         check_names(cfg, tool)
     if tool in ('train', 'test'):
         check_keys(cfg)
+    own = find_data(cfg, args) if can_be_own(args) else None
     for mode in READ.get(tool, ()):
-        check_data(cfg, mode)
+        check_loader_keys(cfg.get(f'{mode}_dataloader') or {}, f'{mode}_dataloader')
+        if own is None or mode not in own.files:
+            check_files(cfg, mode)
 
 
-def check_data(cfg: Config, mode: str) -> None:
-    """Raise an error of a data loader's keys, or of files that it or its evaluator names and that are not there."""
+def check_files(cfg: Config, mode: str) -> None:
+    """Raise an error of files that a data loader or its evaluator names and that are not there."""
     loader = cfg.get(f'{mode}_dataloader') or {}
-    check_loader_keys(loader, f'{mode}_dataloader')
     for place, node in walk(loader.get('dataset'), f'{mode}_dataloader.dataset'):
         check_paths(place, node)
     for place, node in walk(cfg.get(f'{mode}_evaluator'), f'{mode}_evaluator'):
