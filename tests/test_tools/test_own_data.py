@@ -110,6 +110,16 @@ def test_dry_run(cells, run, tmp_path, capsys):
     assert [file.name for file in work_dir.iterdir()] == ['skipped_images.txt']
 
 
+def test_a_segmentor_tries_own_label_maps(semantic_digits, run, tmp_path, capsys):
+    folders = [each for split in ('train', 'val') for each in (
+        f'--{split}', semantic_digits / split, semantic_digits / 'semantic' / split)]
+    assert run('train', CONFIGS / 'dla34_ida_digits.py', *folders, '--classes', 'none', *'0123456789',
+               '--pretrained', 'none', '--work-dir', tmp_path / 'run', '--dry-run') == 0
+    told = capsys.readouterr().out
+    assert 'decode.loss_ce' in told and 'dry run: 2 images were evaluated: aAcc' in told
+    assert not (tmp_path / 'run').exists()
+
+
 def test_a_dry_run_checks_what_a_run_checks(cells, run, tmp_path, capsys):
     shutil.copytree(cells, tmp_path / 'cells')
     (tmp_path / 'cells/valid/10.png').write_bytes(b'no image')
