@@ -123,9 +123,9 @@ def read_from(cfg: Config, split: str, files: Labelled, parent: str, changes: Ch
 def told(content: Content, file: Path, classes: Sequence[str] | None) -> str:
     """Return which classes the data have, as text."""
     if classes:
-        return f'{len(classes)} classes, as in the checkpoint: {some(classes)}'
+        return f'classes as in the checkpoint, {len(classes)}: {some(classes)}'
     groups = f', without {some(content.groups)}, of which no object is' if content.groups else ''
-    return f'{len(content.classes)} classes, as in {file}{groups}: {some(content.classes)}'
+    return f'classes as in {file}{groups}, {len(content.classes)}: {some(content.classes)}'
 
 
 def check_masks(cfg: Config, config: str, file: Path, content: Content) -> None:

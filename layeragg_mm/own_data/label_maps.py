@@ -51,7 +51,7 @@ def use_label_maps(cfg: Config, own: OwnData, classes: Sequence[str] | None, cha
         for place, transform in walk(cfg.get(section), section):
             if transform.get('reduce_zero_label'):
                 changes.set(place, transform, reduce_zero_label=False)
-    return f'{len(classes)} classes: {some(classes)}'
+    return f'classes, {len(classes)}: {some(classes)}'
 
 
 def suffixes_of(split: str, folders: Labelled) -> tuple[str, str]:

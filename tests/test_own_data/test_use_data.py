@@ -61,7 +61,7 @@ def test_files_classes_heads_and_evaluators_follow(cells, capsys):
         assert len(dataset) == 3 and dataset[0]['img_path'] == str(cells / f'pictures {SPLITS[seed]}/{seed}0.png')
         assert [each['bbox_label'] for each in dataset[0]['instances']] == [0, 1, 2]
     told = capsys.readouterr().out
-    assert f'3 classes, as in {cells / "train.json"}: RBC, WBC, platelets' in told
+    assert f'classes as in {cells / "train.json"}, 3: RBC, WBC, platelets' in told
     for key in ('train_dataloader.dataset.ann_file', 'val_dataloader.dataset.data_prefix', 'test_evaluator.ann_file',
                 'model.roi_head.bbox_head.num_classes=3', 'val_dataloader.dataset.metainfo'):
         assert key in told

@@ -87,7 +87,7 @@ def test_the_dumped_config_trains_elsewhere(trained, cells, run, tmp_path):
 
 def test_a_checkpoint_is_tested_on_other_own_data(trained, cells, run, capsys, tmp_path):
     assert run('test', FCOS, trained / 'iter_2.pth', *flags(cells, 'test'), '--work-dir', tmp_path) == 0
-    assert '3 classes, as in the checkpoint: RBC, WBC, platelets' in capsys.readouterr().out
+    assert 'classes as in the checkpoint, 3: RBC, WBC, platelets' in capsys.readouterr().out
 
 
 def test_classes_of_another_order_than_the_checkpoint_s_are_refused(trained, cells, run, capsys, tmp_path):
