@@ -5,10 +5,14 @@ their names. Each block calls, in place of its forward, a :class:`Junction`, whi
 aggregation's step on what comes out. The state is handed from block to block by a :class:`Handover`, while the
 network's forward runs and no longer.
 """
+import inspect
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache, cached_property, partial
+from threading import RLock
 from typing import NamedTuple
 
+import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -31,10 +35,15 @@ class Handover:
         state: the aggregation's, after the last block; None before the first one.
         size: (H, W) of the tokens, where the blocks are not told.
         running: whether a forward runs. A block that is called by itself knows of no earlier ones.
+        lock: held while it does, since there is one state, whichever thread calls the network.
     """
 
     def __init__(self) -> None:
+        self.lock = RLock()
         self.clear()
+
+    def __reduce__(self) -> tuple:
+        return Handover, ()
 
     def clear(self, running: bool = False) -> None:
         self.state = self.size = None
@@ -56,17 +65,21 @@ class Junction:
         step: of the aggregation.
         on_tokens: whether that takes tokens; if not, tokens come to it as maps.
         starts: whether the block starts without a state.
+        takes_state: whether it takes one from the block before, within a forward of the network.
         handover: the network's.
         with_cp: whether to compute the whole step once more in the backward pass, in place of the block alone.
     """
 
     def __init__(self, block: nn.Module, ports: Ports, aggregation: nn.Module | tuple[nn.Module, int], step: Callable,
-                 *, on_tokens: bool, starts: bool, handover: Handover, with_cp: bool) -> None:
+                 *, on_tokens: bool, starts: bool, takes_state: bool, handover: Handover, with_cp: bool) -> None:
         self.block, self.aggregation, self.step = block, aggregation, step
-        self.starts, self.handover = starts, handover
+        self.starts, self.takes_state, self.handover = starts, takes_state, handover
         self.size_of, self.on_tokens, self.with_cp = ports.size, on_tokens, with_cp
         self.shortcut_of, self.first = ports.shortcut, ports.first
         self.shortcut = self.added = None
+        self.runs = False
+        self.own_forward = block.__dict__.get('forward')  # one that somebody put in place of the class's
+        self.name = list(inspect.signature(type(block).forward).parameters)[1]  # of x
         if isinstance(ports.shortcut, nn.Module):
             self.shortcut_of = None
             ports.shortcut.register_forward_hook(self.keep_shortcut)
@@ -74,8 +87,13 @@ class Junction:
             ports.first.register_forward_hook(self.add_read)
         block.forward = self
 
-    def __call__(self, x: Tensor, *args, **kwargs) -> Tensor:
+    def __call__(self, *args, **kwargs) -> Tensor:
+        x, *args = args or [kwargs.pop(self.name)]
         handover = self.handover
+        if not handover.running and self.takes_state and torch._C._current_graph_task_id() != -1:
+            raise RuntimeError(f'{type(self.block).__name__} was called in the backward pass, as a checkpoint '
+                               'does, where the state that earlier blocks handed to it is gone; give the blocks '
+                               'with_cp=True before you attach an aggregation, or checkpoint the whole network')
         size = handover.size if isinstance(self.size_of, str) else self.size_of and self.size_of(x, *args, **kwargs)
         compute = partial(self.compute, args, kwargs, size)
         if self.with_cp and x.requires_grad:
@@ -85,7 +103,7 @@ class Junction:
             handover.state = state
         return out
 
-    def compute(self, args: tuple, kwargs: dict, size: tuple[int, int] | None, x: Tensor, state) -> tuple:
+    def compute(self, args: list, kwargs: dict, size: tuple[int, int] | None, x: Tensor, state) -> tuple:
         call = Call(self, x, args, kwargs, size)
         if size is None or self.on_tokens:
             return self.step(call, self.block, self.aggregation, x, state)
@@ -93,7 +111,8 @@ class Junction:
         return out.flatten(2).transpose(1, 2), state
 
     def keep_shortcut(self, layer: nn.Module, inputs: tuple, output: Tensor) -> None:
-        self.shortcut = output
+        if self.runs:  # else it would stay
+            self.shortcut = output
 
     def add_read(self, layer: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
         return output if self.added is None else output + self.added
@@ -103,20 +122,22 @@ class Call(NamedTuple):
     """One call of a block, as a step sees it."""
     junction: Junction
     x: Tensor
-    args: tuple
+    args: list
     kwargs: dict
     size: tuple[int, int] | None
 
     def run(self, block: nn.Module, x: Tensor, read: Tensor | None = None) -> Ran:
         """Return what the block's own forward gives, ``read`` being added to the result of its first convolution."""
         junction = self.junction
-        junction.added = read
+        forward = junction.own_forward or partial(type(block).forward, block)
+        junction.added, junction.runs = read, True
         try:
-            out = type(block).forward(block, self.x, *self.args, **self.kwargs)
+            out = forward(self.x, *self.args, **self.kwargs)
             shortcut = (junction.shortcut if junction.shortcut_of is None
                         else junction.shortcut_of(self.x, *self.args, **self.kwargs))
         finally:
             junction.added = junction.shortcut = None
+            junction.runs = False
         if self.size is None or junction.on_tokens:
             return Ran(out, shortcut)
         return Ran(as_map(out, self.size), as_map(shortcut, self.size))
@@ -132,11 +153,12 @@ class Aggregating:
     """
 
     def forward(self, *args, **kwargs):
-        self.handover.clear(running=True)
-        try:
-            return super().forward(*args, **kwargs)
-        finally:
-            self.handover.clear()
+        with nullcontext() if torch.compiler.is_compiling() else self.handover.lock:
+            self.handover.clear(running=True)
+            try:
+                return super().forward(*args, **kwargs)
+            finally:
+                self.handover.clear()
 
     @cached_property
     def _outputs(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -144,12 +166,12 @@ class Aggregating:
             return super().out_channels, super().out_strides
         return look_at_outputs(self)
 
-    @property
+    @cached_property  # which what the network itself keeps under this name comes before
     def out_channels(self) -> tuple[int, ...]:
         """Channels of each output."""
-        return self._outputs[0]
+        return super().out_channels if hasattr(super(), 'out_channels') else self._outputs[0]
 
-    @property
+    @cached_property
     def out_strides(self) -> tuple[int, ...]:
         """Stride of each output: input pixels per step."""
         return self._outputs[1]
@@ -168,12 +190,15 @@ class Aggregating:
                 if not any(block.training for block in blocks):
                     part.eval().requires_grad_(False)
 
-    def init_weights(self) -> None:
-        """Initialise as before, then the aggregation, unless weights were loaded."""
+    def init_weights(self, *args, **kwargs) -> None:
+        """Initialise as before, then the aggregation, unless weights were loaded; a network without this stays."""
+        if not hasattr(super(), 'init_weights'):
+            return
         done = getattr(self, '_is_init', False)
         with plain_checkpoints():
-            super().init_weights()
-        settings = self.init_cfg if isinstance(self.init_cfg, (list, tuple)) else [self.init_cfg or {}]
+            super().init_weights(*args, **kwargs)
+        init_cfg = getattr(self, 'init_cfg', None)
+        settings = init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg or {}]
         if not done and not any('checkpoint' in setting for setting in settings):
             for module in self.aggregation.modules():
                 if hasattr(module, 'init_weights'):
@@ -185,6 +210,10 @@ class Aggregating:
             print_log(f'{type(self).__name__}: not in the checkpoint, so starting from initial values: aggregation '
                       f'({len(self.aggregation.state_dict())} tensors)', logger='current')
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _replicate_for_data_parallel(self) -> nn.Module:
+        raise NotImplementedError(f'{type(self).__name__} cannot be copied to several GPUs for each batch, as '
+                                  'nn.DataParallel does; take DistributedDataParallel')
 
     def __reduce__(self) -> tuple:
         return _blank, (type(self).__mro__[2],), self.__dict__
@@ -219,7 +248,7 @@ def attach(network: nn.Module, aggregation: type[nn.Module] | str, **options) ->
 
     The network computes what it did before, until the aggregation has learned: its new weights start so that nothing is
     added (``zero_init=False``: as published). Everything else of it stays: its forward, its arguments, its parameters'
-    names. What is new lies under ``aggregation``, a module for each stage.
+    names. What is new lies under ``aggregation``, a module for each stage, on the device and of the type of its blocks.
 
     Args:
         network: a backbone whose blocks are of known kinds (:func:`~layeragg_mm.adapters.register`).
@@ -252,16 +281,22 @@ def attach(network: nn.Module, aggregation: type[nn.Module] | str, **options) ->
         network.get_submodule(name).register_forward_hook(handover.keep_size)
     recomputed = _take_over_checkpointing(network, {block for stage in stages for block in stage.blocks})
     for stage, module in zip(stages, modules):
+        weight = next((weight for weight in stage.blocks[0].parameters() if weight.is_floating_point()), None)
+        if weight is not None:
+            module.to(weight.device, weight.dtype)
         starts = method.restarts or not stage.continues
         for i, (block, ports) in enumerate(zip(stage.blocks, stage.ports)):
             own = module[i] if isinstance(module, nn.ModuleList) else (module, i)
             step = method.token_step if stage.on_tokens else method.step
-            Junction(block, ports, own, step, on_tokens=stage.on_tokens, starts=starts and i == 0, handover=handover,
-                     with_cp=block in recomputed)
+            begins = starts and i == 0
+            Junction(block, ports, own, step, on_tokens=stage.on_tokens, starts=begins,
+                     takes_state=method.of_states and not begins, handover=handover, with_cp=block in recomputed)
     network.aggregation, network.handover = nn.ModuleList(modules), handover
     network.blocks_of_stages = [stage.blocks for stage in stages]
     network.__class__ = aggregating(type(network))
-    network._freeze_aggregation()
+    network.aggregation.train(network.training)
+    if network.training:
+        network._freeze_aggregation()
     return network
 
 

@@ -33,12 +33,14 @@ class Method(NamedTuple):
         token_step: the same where blocks pass tokens; None where there is no such form.
         restarts: whether each stage starts without a state.
         of_residuals: whether it is for blocks with a shortcut only.
+        of_states: whether a state passes from block to block.
     """
     build: Callable[..., list[nn.Module]]
     step: Callable
     token_step: Callable | None = None
     restarts: bool = True
     of_residuals: bool = True
+    of_states: bool = True
 
 
 def token_light_step(adapter, block: nn.Module, attention: LightTokenAttention, x: Tensor, state: None):
@@ -72,7 +74,8 @@ def heads(stage: Stage, most: int, channels_per_head: int | None) -> dict:
     """Return the arguments of a stage's attention: the largest divisor of its channels up to ``most`` for a head."""
     channels = stage.ports[0].channels
     divisor = max(i for i in range(1, most + 1) if channels % i == 0)
-    return dict(channels=channels, channels_per_head=channels_per_head or divisor, norm=stage.norm)
+    return dict(channels=channels, norm=stage.norm,
+                channels_per_head=divisor if channels_per_head is None else channels_per_head)
 
 
 def rising(stages: Sequence[Stage], rate: float) -> list[list[float]]:
@@ -150,7 +153,8 @@ def recurrences(stages: Sequence[Stage], *, hidden_channels: int = 32, **options
 
 METHODS = {
     LightLayerAttention: Method(
-        partial(attentions, LightLayerAttention, LightTokenAttention, 32), light_step, token_light_step),
+        partial(attentions, LightLayerAttention, LightTokenAttention, 32), light_step, token_light_step,
+        of_states=False),
     BaseLayerAttention: Method(
         partial(attentions, BaseLayerAttention, BaseTokenAttention, 16), base_step, token_base_step),
     RecurrentAggregation: Method(recurrences, pooled_recurrent_step, restarts=False, of_residuals=False),

@@ -1,6 +1,8 @@
 """What a backbone's outputs are: as it declares them, or as they come out of it."""
+from collections.abc import Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 __all__ = ['look_at_outputs', 'outputs_of']
 
@@ -28,5 +30,6 @@ def look_at_outputs(backbone: nn.Module, size: int = 128) -> Outputs:
     finally:
         for module, mode in modes.items():
             module.training = mode
+    outs = [outs] if isinstance(outs, Tensor) else outs.values() if isinstance(outs, Mapping) else outs
     outs = [out[0] if isinstance(out, (list, tuple)) else out for out in outs]  # beside a class token
     return tuple(out.shape[1] for out in outs), tuple(round(height / out.shape[2]) for out in outs)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 __all__ = ['KINDS', 'Kind', 'Ports', 'its_input', 'name_of', 'ports_of', 'register']
 
 
-def its_input(x: Tensor, *args) -> Tensor:
+def its_input(x: Tensor, *args, **kwargs) -> Tensor:
     """The shortcut of a block that adds its input to its branch."""
     return x
 

@@ -27,4 +27,4 @@ def LayerAggregation(backbone: dict, aggregation: dict) -> nn.Module:
         ValueError: an argument that is not available; the message lists what is.
     """
     options = dict(aggregation)
-    return attach(MODELS.build(backbone), options.pop('type'), **options)
+    return attach(MODELS.build(backbone), options.pop('type', None), **options)

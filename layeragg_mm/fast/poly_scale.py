@@ -80,7 +80,8 @@ class PolyScale(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        needs, inputs, kernels = ctx.needs_input_grad[:2], ctx.saved_tensors[:3], ctx.saved_tensors[3:]
+        needs, saved = ctx.needs_input_grad[:2], ctx.saved_tensors  # once: a checkpoint computes them then
+        inputs, kernels = saved[:len(TERMS)], saved[len(TERMS):]
         grad = grad.contiguous(memory_format=layout_of(inputs[0]))
         to_pixels, to_kernels = {}, []
         for term, (every, stride, rate), read, kernel in zip(TERMS, ctx.steps, inputs, kernels):

@@ -1,20 +1,29 @@
 """Attaching to a model in hand: blocks of one's own, what is refused, and what checkpoints load."""
+import copy
 import importlib
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import MMLogger
+from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from mmengine.runner import load_checkpoint
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from trunks import build, build_plain, draw, images
 
 import layeragg_mm
-from layeragg_mm.adapters import KINDS
-from layeragg_mm.layers import BaseLayerAttention, LightLayerAttention, RecurrentAggregation
+from layeragg_mm.adapters import KINDS, outputs_of
+from layeragg_mm.layers import (
+    BaseLayerAttention,
+    KeyCorrelatedLayerAttention,
+    LightLayerAttention,
+    RecurrentAggregation,
+)
 
 OWN = '''
 from layeragg_mm.adapters import Ports, register
@@ -90,6 +99,121 @@ def test_a_block_called_by_itself_knows_of_no_earlier_ones(own):
     assert torch.equal(one, other) and net.handover.state is None
 
 
+def test_attached_in_evaluation_mode_it_learns_in_training(own):
+    net = layeragg_mm.attach(own.Net(8, 12).eval(), LightLayerAttention)
+    assert not any(module.training for module in net.modules())
+    net.train()
+    assert all(parameter.requires_grad for parameter in net.parameters())
+
+
+def test_the_aggregation_is_of_the_type_of_its_blocks(own):
+    net = layeragg_mm.attach(own.Net(8, 12).double(), LightLayerAttention)
+    assert net(torch.ones(1, 3, 33, 47).double())[1].dtype == torch.float64
+
+
+def test_a_detector_initialises_a_plain_network_in_it(own):
+    class Detector(BaseModule):
+        def __init__(self, backbone):
+            super().__init__()
+            self.backbone = backbone
+
+    MMLogger.get_current_instance().setLevel('ERROR')
+    detector = Detector(draw(layeragg_mm.attach(own.Net(8, 12), BaseLayerAttention)))
+    before = copy.deepcopy(detector.state_dict())
+    detector.init_weights()  # of a plain network nothing, so of what was loaded into its aggregation nothing too
+    assert all(torch.equal(value, before[key]) for key, value in detector.state_dict().items())
+
+
+def test_outputs_that_a_network_tells_itself_stay(own):
+    class Telling(own.Net):
+        def __init__(self):
+            super().__init__(8, 12)
+            self.out_channels = 12
+
+        def forward(self, x):
+            last = super().forward(x)[-1]
+            assert last.shape[1] == self.out_channels
+            return last
+
+    class Named(own.Net):
+        def forward(self, x):
+            return dict(zip('ab', super().forward(x)))
+
+    net = layeragg_mm.attach(Telling(), LightLayerAttention)
+    assert net.out_channels == 12 and outputs_of(net) == ((12,), (4,))
+    assert layeragg_mm.attach(Named(8, 12), LightLayerAttention).out_channels == (8, 12)
+
+
+@pytest.mark.parametrize('aggregation', [LightLayerAttention, RecurrentAggregation])
+def test_blocks_are_called_as_they_were(own, aggregation):
+    class Calling(own.Net):
+        def forward(self, x):
+            x = self.strided[0](x)
+            for block in self.stages[0]:
+                x = block(hidden=x, scale=2.)
+            return (x,)
+
+    class Scaled(own.PreNormBlock):
+        def forward(self, hidden, scale=1.):
+            return hidden + scale * self.expand(self.norm(self.reduce(hidden)).relu())
+
+    layeragg_mm.adapters.register(Scaled, own.adapter)
+    plain, calls = Calling(8), []
+    plain.stages[0][0], plain.stages[0][1] = Scaled(8), Scaled(8)
+    before = plain.stages[0][0].forward
+    plain.stages[0][0].forward = lambda *args, **kwargs: calls.append(1) or before(*args, **kwargs)
+    x = torch.ones(1, 3, 33, 47)
+    expected = plain(x)
+    torch.testing.assert_close(layeragg_mm.attach(plain, aggregation)(x), expected, rtol=0, atol=0)
+    assert len(calls) == 2
+    del KINDS[f'{__name__}.{Scaled.__qualname__}']
+
+
+def test_a_projection_that_is_called_by_itself_leaves_nothing():
+    net = build('resnet18 LightLayerAttention')
+    net.layer2[0].downsample(torch.ones(1, 8, 5, 5))
+    copy.deepcopy(net)  # a map with a gradient could not be copied
+
+
+@pytest.mark.parametrize('aggregation', ['LightLayerAttention', 'BaseLayerAttention', 'RecurrentAggregation'])
+def test_a_network_serves_several_threads(aggregation):
+    net = draw(build(f'resnet18 {aggregation}')).eval()
+    inputs = [images('resnet18') + i for i in range(4)]
+
+    @torch.no_grad()
+    def last(i):
+        return net(inputs[i])[-1]
+
+    expected = [last(i) for i in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for i, out in enumerate(pool.map(last, [0, 1, 2, 3] * 6)):
+            torch.testing.assert_close(out, expected[i % 4])
+
+
+@pytest.mark.parametrize('use_reentrant', [False, True])
+def test_checkpoints_of_a_network_s_own_forward_are_refused_where_a_state_would_be_lost(own, use_reentrant):
+    class Checkpointing(own.Net):
+        def forward(self, x):
+            x = self.strided[0](x)
+            for block in self.stages[0]:
+                x = checkpoint(block, x, use_reentrant=use_reentrant)
+            return (x,)
+
+    x = torch.ones(1, 3, 33, 47)
+    layeragg_mm.attach(Checkpointing(8), LightLayerAttention)(x)[0].sum().backward()
+    for aggregation in (BaseLayerAttention, RecurrentAggregation, KeyCorrelatedLayerAttention):
+        out, = layeragg_mm.attach(Checkpointing(8), aggregation)(x)
+        with pytest.raises(RuntimeError, match='give the blocks with_cp=True before'):
+            out.sum().backward()
+    net = layeragg_mm.attach(own.Net(8), BaseLayerAttention)
+    checkpoint(lambda x: net(x)[0], x.requires_grad_(), use_reentrant=use_reentrant).sum().backward()
+
+
+def test_data_parallel_is_refused_in_a_sentence():
+    with pytest.raises(NotImplementedError, match='take DistributedDataParallel'):
+        build('resnet18 LightLayerAttention')._replicate_for_data_parallel()
+
+
 def test_what_has_no_place_is_refused_in_a_sentence():
     with pytest.raises(TypeError, match=r'SSDVGG has no place for a layer aggregation: .*register'):
         layeragg_mm.attach(MODELS.build(dict(type='mmdet.SSDVGG', depth=16, out_feature_indices=(22, 34))),
@@ -103,6 +227,10 @@ def test_what_has_no_place_is_refused_in_a_sentence():
         layeragg_mm.attach(build('resnet18 LightLayerAttention'), BaseLayerAttention)
     with pytest.raises(ValueError, match='allowed are the divisors of 8'):
         layeragg_mm.attach(build_plain('resnet18'), LightLayerAttention, channels_per_head=3)
+    with pytest.raises(ValueError, match='channels_per_head=0 does not divide'):
+        layeragg_mm.attach(build_plain('resnet18'), LightLayerAttention, channels_per_head=0)
+    with pytest.raises(ValueError, match='aggregation=None is not available; allowed: LightLayerAttention, '):
+        MODELS.build(dict(type='LayerAggregation', backbone=dict(type='mmdet.ResNet', depth=18), aggregation={}))
     detector = nn.Module()
     detector.backbone = build_plain('resnet18')
     with pytest.raises(ValueError, match=r'more than a backbone; attach to its \.backbone'):

@@ -8,6 +8,7 @@ from conv_layers import check_layer, check_network
 from mmcv.cnn import ConvModule
 from mmengine.registry import MODELS
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from layeragg_mm import fuse
 from layeragg_mm.errors import InputError
@@ -121,6 +122,14 @@ def test_in_mmcv_s_module(efficient):
     fused = fuse(module)
     assert not isinstance(fused.bn, nn.BatchNorm2d)
     torch.testing.assert_close(fused(x), expected)
+
+
+def test_gradient_checkpointing_gives_the_same_gradients():
+    layer, x = PSConv2d(8, 8, 3, padding=1), torch.randn(2, 8, 9, 7, generator=torch.Generator().manual_seed(0))
+    grads = []
+    for call in (layer, lambda x: checkpoint(layer, x, use_reentrant=False)):
+        grads.append(torch.autograd.grad(call(x.requires_grad_()).square().sum(), (x, *layer.parameters())))
+    torch.testing.assert_close(*grads)
 
 
 def test_a_plain_convolution_where_the_layer_makes_no_sense():
