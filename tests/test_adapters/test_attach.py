@@ -231,6 +231,9 @@ def test_what_has_no_place_is_refused_in_a_sentence():
         layeragg_mm.attach(build_plain('resnet18'), LightLayerAttention, channels_per_head=0)
     with pytest.raises(ValueError, match='aggregation=None is not available; allowed: LightLayerAttention, '):
         MODELS.build(dict(type='LayerAggregation', backbone=dict(type='mmdet.ResNet', depth=18), aggregation={}))
+    for config in (dict(type='FastResNet', depth=18), dict(type='DCAResNet', depth=50), dict(type='RLAMobileNetV2')):
+        with pytest.raises(TypeError, match=r'opens its blocks itself.*attach to the plain network'):
+            layeragg_mm.attach(MODELS.build(config), LightLayerAttention)
     detector = nn.Module()
     detector.backbone = build_plain('resnet18')
     with pytest.raises(ValueError, match=r'more than a backbone; attach to its \.backbone'):
