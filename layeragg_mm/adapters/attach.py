@@ -134,6 +134,9 @@ class Call(NamedTuple):
         junction.added, junction.runs = read, True
         try:
             out = forward(self.x, *self.args, **self.kwargs)
+            if isinstance(out, (tuple, list, dict)):
+                raise TypeError(f'{type(block).__name__} returns a {type(out).__name__}; an aggregation is for blocks '
+                                'that return one map, or tokens, alone')
             shortcut = (junction.shortcut if junction.shortcut_of is None
                         else junction.shortcut_of(self.x, *self.args, **self.kwargs))
         finally:

@@ -169,6 +169,14 @@ def test_blocks_are_called_as_they_were(own, aggregation):
     del KINDS[f'{__name__}.{Scaled.__qualname__}']
 
 
+def test_a_block_that_returns_more_than_a_map_is_told(own):
+    net = own.Net(8, 12)
+    net.stages[0][1].forward = lambda x: (x, None)
+    net = layeragg_mm.attach(net, RecurrentAggregation)
+    with pytest.raises(TypeError, match='PreNormBlock returns a tuple; an aggregation is for blocks that'):
+        net(torch.ones(1, 3, 33, 47))
+
+
 def test_a_projection_that_is_called_by_itself_leaves_nothing():
     net = build('resnet18 LightLayerAttention')
     net.layer2[0].downsample(torch.ones(1, 8, 5, 5))
