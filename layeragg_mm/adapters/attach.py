@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..checkpoints import ReleasedCheckpointMixin, plain_checkpoints
 from ..layers.mrla_tokens import as_map
+from .loop import AggregatingMixin
 from .methods import METHODS, Method
 from .outputs import look_at_outputs
 from .ports import Ports
@@ -133,6 +134,9 @@ class Call(NamedTuple):
         junction.added, junction.runs = read, True
         try:
             out = forward(self.x, *self.args, **self.kwargs)
+            if isinstance(out, (tuple, list, dict)):
+                raise TypeError(f'{type(block).__name__} returns a {type(out).__name__}; an aggregation is for blocks '
+                                'that return one map, or tokens, alone')
             shortcut = (junction.shortcut if junction.shortcut_of is None
                         else junction.shortcut_of(self.x, *self.args, **self.kwargs))
         finally:
@@ -266,6 +270,9 @@ def attach(network: nn.Module, aggregation: type[nn.Module] | str, **options) ->
         raise ValueError(f'{type(network).__name__} has an aggregation already; attach to the plain network')
     if isinstance(getattr(network, 'backbone', None), nn.Module):
         raise ValueError(f'{type(network).__name__} is more than a backbone; attach to its .backbone')
+    if isinstance(network, AggregatingMixin):
+        raise TypeError(f'{type(network).__name__} opens its blocks itself, and has no place for a layer aggregation; '
+                        'attach to the plain network, OpenMMLab\'s, which takes the same conv_cfg, dcn and plugins')
     method, stages, handover = method_of(aggregation), stages_of(network), Handover()
     if method.of_residuals:
         stages = with_shortcuts(stages)

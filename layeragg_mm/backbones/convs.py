@@ -65,6 +65,7 @@ def py_conv(in_channels: int, out_channels: int, kernel_size: int | tuple[int, i
 @MODELS.register_module('WeightNetConv2d')
 def weight_net_conv(in_channels: int, out_channels: int, *args, **kwargs) -> nn.Conv2d:
     """Return a :class:`~layeragg_mm.layers.WeightNetConv2d`; of an odd number of channels, a plain convolution."""
+    one_of('reduced_channels', kwargs.pop('reduced_channels', None), [None])  # for blocks that pool for their layers
     layer = nn.Conv2d if in_channels % GATES else WeightNetConv2d
     return layer(in_channels, out_channels, *args, **kwargs)
 

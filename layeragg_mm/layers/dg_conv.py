@@ -61,7 +61,7 @@ class DGConv2d(CompositeConv2d):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode)
         if groups != 1 or bias:
             raise ValueError(f'groups={groups}, bias={bias} is not available; allowed: groups=1, bias=False')
-        if in_channels % heads or out_channels % heads:
+        if heads < 1 or in_channels % heads or out_channels % heads:
             raise ValueError(f'heads={heads} is not available for {in_channels} and {out_channels} channels; allowed: '
                              'a divisor of both')
         if not 0 < gate_factor <= 1:
@@ -97,7 +97,7 @@ class DGConv2d(CompositeConv2d):
 
     def _kept(self, saliency: Tensor) -> Tensor:
         if self.training and self.lasso_weight:
-            saliency = _WithGradient.apply(saliency, self.lasso_weight / saliency.numel())
+            saliency = _WithGradient.apply(saliency, self.lasso_weight / max(1, saliency.numel()))
         # Without reading n into the program, which a graph could not follow.
         n = self._inactive_channels.clamp(0, self.in_channels)
         ordered = saliency.detach().sort(1).values

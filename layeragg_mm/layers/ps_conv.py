@@ -44,7 +44,7 @@ class PSConv2d(nn.Conv2d):
 
     def __init__(self, *args, rates: tuple[int, int, int] = (1, 2, 4), **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        _check_geometry(self)
+        _check_geometry(self, rates)
         self.rates = rates
 
     @replaceable
@@ -115,7 +115,7 @@ class ReleasedPSConv2d(CompositeConv2d):
                  dilation: int = 1, groups: int = 1, bias: bool = True, padding_mode: str = 'zeros', *,
                  rates: tuple[int, int, int] = (1, 2, 4)) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode)
-        _check_geometry(self)
+        _check_geometry(self, rates)
 
         def conv(rate: int, groups: int) -> nn.Conv2d:
             rate = tuple(rate * dilation for dilation in self.dilation)
@@ -138,7 +138,10 @@ class ReleasedPSConv2d(CompositeConv2d):
         return out + self.conv._conv_forward(x, torch.where(self.masked, weight.detach(), weight), self.conv.bias)
 
 
-def _check_geometry(conv: nn.Conv2d | CompositeConv2d) -> None:
+def _check_geometry(conv: nn.Conv2d | CompositeConv2d, rates: tuple[int, int, int]) -> None:
+    if (not isinstance(rates, (tuple, list)) or len(rates) != 3
+            or not all(isinstance(rate, int) and rate > 0 for rate in rates)):
+        raise ValueError(f'rates={rates!r} is not available; allowed: three whole numbers, 1 or more')
     if conv.kernel_size != (3, 3) or conv.padding != conv.dilation or conv.padding_mode != 'zeros':
         raise ValueError(f'PSConv has kernel_size 3, padding equal to dilation, and zeros around the map; got '
                          f'{conv.kernel_size}, {conv.padding}, {conv.dilation}, {conv.padding_mode!r}')

@@ -52,7 +52,7 @@ class ULSAM(nn.Module):
         maps = self.pointwise(F.max_pool2d(self.depthwise(x), 3, stride=1, padding=1))
         maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
         attention = maps.flatten(2).softmax(2).view_as(maps)
-        return attention * maps[0, 0].numel() if self.scaled else attention
+        return attention * (maps.shape[2] * maps.shape[3]) if self.scaled else attention
 
     def forward(self, x: Tensor) -> Tensor:
         attention = self.attention(x)

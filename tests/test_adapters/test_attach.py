@@ -169,6 +169,14 @@ def test_blocks_are_called_as_they_were(own, aggregation):
     del KINDS[f'{__name__}.{Scaled.__qualname__}']
 
 
+def test_a_block_that_returns_more_than_a_map_is_told(own):
+    net = own.Net(8, 12)
+    net.stages[0][1].forward = lambda x: (x, None)
+    net = layeragg_mm.attach(net, RecurrentAggregation)
+    with pytest.raises(TypeError, match='PreNormBlock returns a tuple; an aggregation is for blocks that'):
+        net(torch.ones(1, 3, 33, 47))
+
+
 def test_a_projection_that_is_called_by_itself_leaves_nothing():
     net = build('resnet18 LightLayerAttention')
     net.layer2[0].downsample(torch.ones(1, 8, 5, 5))
@@ -231,6 +239,9 @@ def test_what_has_no_place_is_refused_in_a_sentence():
         layeragg_mm.attach(build_plain('resnet18'), LightLayerAttention, channels_per_head=0)
     with pytest.raises(ValueError, match='aggregation=None is not available; allowed: LightLayerAttention, '):
         MODELS.build(dict(type='LayerAggregation', backbone=dict(type='mmdet.ResNet', depth=18), aggregation={}))
+    for config in (dict(type='FastResNet', depth=18), dict(type='DCAResNet', depth=50), dict(type='RLAMobileNetV2')):
+        with pytest.raises(TypeError, match=r'opens its blocks itself.*attach to the plain network'):
+            layeragg_mm.attach(MODELS.build(config), LightLayerAttention)
     detector = nn.Module()
     detector.backbone = build_plain('resnet18')
     with pytest.raises(ValueError, match=r'more than a backbone; attach to its \.backbone'):

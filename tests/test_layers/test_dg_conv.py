@@ -113,7 +113,15 @@ def test_fused():
         torch.testing.assert_close(one, same)
 
 
-@pytest.mark.parametrize('kwargs', [dict(groups=2), dict(bias=True), dict(heads=3), dict(gate_factor=0),
+def test_no_images_have_no_lasso():
+    layer = DGConv2d(8, 8, 3, padding=1, bias=False)
+    layer.norm.eval()
+    layer.lasso_weight = .1
+    layer(torch.ones(0, 8, 5, 7)).sum().backward()
+    assert not any(parameter.grad.any() for parameter in layer.parameters())
+
+
+@pytest.mark.parametrize('kwargs', [dict(groups=2), dict(bias=True), dict(heads=3), dict(heads=0), dict(gate_factor=0),
                                     dict(padding_mode='reflect')])
 def test_bad_arguments(kwargs):
     with pytest.raises(ValueError, match='is not available'):

@@ -141,7 +141,8 @@ def test_a_plain_convolution_where_the_layer_makes_no_sense():
 
 @pytest.mark.parametrize('kwargs, said', [
     (dict(padding=0), 'padding equal to dilation'), (dict(kernel_size=5, padding=2), 'kernel_size 3'),
-    (dict(padding_mode='reflect'), 'zeros around'), (dict(in_channels=6), '4 parts of the channels of each group')])
+    (dict(padding_mode='reflect'), 'zeros around'), (dict(in_channels=6), '4 parts of the channels of each group'),
+    *((dict(rates=rates), 'three whole numbers, 1 or more') for rates in [(1, 2), (0, 1, 2), 2, (1, 2, 4, 8)])])
 def test_bad_arguments(kwargs, said):
     for layer in (PSConv2d, ReleasedPSConv2d):
         with pytest.raises(ValueError, match=said if 'padding_mode' not in kwargs else 'reflect'):

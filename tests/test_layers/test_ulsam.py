@@ -60,6 +60,11 @@ def test_scaled_attention_has_the_mean_1_at_every_size():
         torch.testing.assert_close(attention.mean((2, 3)), torch.ones(1, 2))
 
 
+def test_no_images_give_no_maps():
+    for scaled in (False, True):
+        assert ULSAM(16, 2, scaled=scaled).eval()(torch.ones(0, 16, 5, 7)).shape == (0, 16, 5, 7)
+
+
 def test_as_a_plugin_every_parameter_learns():
     plugin = dict(cfg=dict(type='ULSAM', groups=4), position='after_conv3', stages=(False, False, True, True))
     model = MODELS.build(dict(type='mmdet.ResNet', depth=50, plugins=[plugin]))

@@ -123,3 +123,5 @@ def test_in_mmcv_s_module(efficient, groups):
 def test_bad_arguments(kwargs):
     with pytest.raises(ValueError, match='is not available'):
         WeightNetConv2d(**{**dict(in_channels=8, out_channels=8, kernel_size=3), **kwargs})
+    with pytest.raises(ValueError, match='reduced_channels=8 is not available; allowed: None'):  # no block pools for it
+        MODELS.build(dict(type='mmdet.ResNet', depth=18, conv_cfg=dict(type='WeightNetConv2d', reduced_channels=8)))
