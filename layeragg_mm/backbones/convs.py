@@ -22,7 +22,7 @@ PS_FORMS = dict(shared=PSConv2d, literal=ReleasedPSConv2d)
 def do_conv(in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], *args, pairing: str = 'paper',
             **kwargs) -> nn.Conv2d:
     """Return a :class:`~layeragg_mm.layers.DOConv2d`; of a 1x1 kernel, a plain convolution."""
-    if kernel_size not in (1, (1, 1)):
+    if kernel_size not in (1, (1, 1), [1, 1]):
         return DOConv2d(in_channels, out_channels, kernel_size, *args, pairing=pairing, **kwargs)
     conv = nn.Conv2d(in_channels, out_channels, kernel_size, *args, **kwargs)
     conv.register_load_state_dict_pre_hook(read_published_do_conv)
@@ -40,7 +40,7 @@ def ps_conv(in_channels: int, out_channels: int, kernel_size: int | tuple[int, i
     """
     one_of('form', form, list(PS_FORMS))
     geometry = in_channels, out_channels, kernel_size, stride, padding, dilation, groups
-    if kernel_size not in (3, (3, 3)) or min(in_channels, out_channels) < PARTS * groups:
+    if kernel_size not in (3, (3, 3), [3, 3]) or min(in_channels, out_channels) < PARTS * groups:
         return nn.Conv2d(*geometry, *args, **kwargs)
     return PS_FORMS[form](*geometry, *args, rates=rates, **kwargs)
 
@@ -53,7 +53,7 @@ def py_conv(in_channels: int, out_channels: int, kernel_size: int | tuple[int, i
 
     Of another kernel than 3x3, and where a level has fewer channels than groups, the plain convolution asked for.
     """
-    if kernel_size not in (3, (3, 3)) or any(
+    if kernel_size not in (3, (3, 3), [3, 3]) or any(
             min(in_channels, width) < of_level
             for width, of_level in zip(level_widths(out_channels, len(kernels)), level_groups)):
         return nn.Conv2d(in_channels, out_channels, kernel_size, *args, **kwargs)

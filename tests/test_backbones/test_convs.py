@@ -44,3 +44,11 @@ def test_arguments_of_a_convolution_come_first(layer):
     for name in ('in_channels', 'out_channels', 'kernel_size', 'stride', 'padding', 'dilation', 'groups', 'transposed',
                  'output_padding', 'padding_mode'):
         assert getattr(by_position, name) == getattr(by_name, name) == getattr(nn.Conv2d(64, 64, 3, 2, 1), name), name
+
+
+@pytest.mark.parametrize('layer', ['DOConv2d', 'PSConv2d', 'PyConv2d', 'WeightNetConv2d'])
+def test_a_size_given_as_a_list_is_that_size(layer):
+    make = MODELS.get(layer)
+    for size in (1, 3):
+        listed, whole = (make(64, 64, given, padding=size // 2) for given in ([size, size], size))
+        assert type(listed) is type(whole)
