@@ -300,6 +300,8 @@ def attach(network: nn.Module, aggregation: type[nn.Module] | str, **options) ->
                      takes_state=method.of_states and not begins, handover=handover, with_cp=block in recomputed)
     network.aggregation, network.handover = nn.ModuleList(modules), handover
     network.blocks_of_stages = [stage.blocks for stage in stages]
+    if type(network).__module__.startswith(('mmdet.', 'mmseg.')):
+        network.__dict__.pop('out_channels', None)  # of EfficientNet's last layer alone, and not read in a forward
     network.__class__ = aggregating(type(network))
     network.aggregation.train(network.training)
     if network.training:

@@ -19,9 +19,9 @@ from ..engine import (
     trained_classes,
 )
 from ..engine.segmentation import is_segmentation
-from ..engine.test_outputs import paint_pictures, write_maps
+from ..engine.test_outputs import check_out, paint_pictures, write_maps
 from ..engine.tta import use_tta
-from ..errors import InputError, tracebacks_in
+from ..errors import tracebacks_in
 from ..own_data.use import use_data
 
 __all__ = ['run']
@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> None:
         trust_checkpoints()
     cfg = load_config(args, 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
     segmentation = is_segmentation(cfg)
-    if args.out is not None and not segmentation and not args.out.endswith(('.pkl', '.pickle')):
-        raise InputError(f'--out {args.out} is no pickle file', 'Give a name that ends in .pkl.')
+    if args.out is not None:
+        check_out(args.out, segmentation=segmentation)
     check_checkpoint(args.checkpoint, 'CHECKPOINT')
     use_data(cfg, args, trained_classes(args.checkpoint))
     cfg = config_of_run(cfg, args)

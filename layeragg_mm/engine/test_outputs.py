@@ -20,7 +20,7 @@ from ..plain_text import plain_text
 from .evaluator_checks import metric_nodes
 from .segmentation import is_segmentation
 
-__all__ = ['MapsHook', 'PicturesHook', 'paint_pictures', 'write_maps']
+__all__ = ['MapsHook', 'PicturesHook', 'check_out', 'paint_pictures', 'write_maps']
 
 
 class ImageOutputHook(Hook):
@@ -121,14 +121,20 @@ def paint_pictures(cfg: Config, show: bool, show_dir: str | None, wait_time: flo
         cfg.visualizer = dict(type='SegLocalVisualizer' if is_segmentation(cfg) else 'DetLocalVisualizer')
 
 
-def write_maps(cfg: Config, out: str) -> None:
-    """Let a test write the predictions as PNG to the folder ``out``: class indices, or probabilities of boundaries.
+def check_out(out: str, *, segmentation: bool) -> None:
+    """Check what ``--out`` names: of a segmentor a folder, of a detector a pickle file.
 
     Raises:
-        InputError: ``out`` is a file, or looks like one.
+        InputError: it is the other.
     """
-    if Path(out).suffix or Path(out).is_file():
+    if segmentation and (Path(out).suffix or Path(out).is_file()):
         raise InputError(f'--out {out} is no folder', 'Name a folder: of a segmentor it takes a PNG for each image.')
+    if not segmentation and not out.endswith(('.pkl', '.pickle')):
+        raise InputError(f'--out {out} is no pickle file', 'Give a name that ends in .pkl.')
+
+
+def write_maps(cfg: Config, out: str) -> None:
+    """Let a test write the predictions as PNG to the folder ``out``: class indices, or probabilities of boundaries."""
     metrics = [metric for _, metric in metric_nodes(cfg, 'test')]
     boundaries = any(type_of(metric) == 'BoundaryMetric' for metric in metrics)
     if any(metric.get('format_only') for metric in metrics):  # such a one would write them without their folders
