@@ -216,8 +216,9 @@ class Aggregating:
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _replicate_for_data_parallel(self) -> nn.Module:
-        raise NotImplementedError(f'{type(self).__name__} cannot be copied to several GPUs for each batch, as '
-                                  'nn.DataParallel does; take DistributedDataParallel')
+        # torch copies attributes but not junctions: its replicas would run the blocks of the original.
+        raise RuntimeError(f'{type(self).__name__} cannot be copied to several GPUs for each batch, as '
+                           'nn.DataParallel does; take DistributedDataParallel')
 
     def __reduce__(self) -> tuple:
         return _blank, (type(self).__mro__[2],), self.__dict__

@@ -218,7 +218,7 @@ def test_checkpoints_of_a_network_s_own_forward_are_refused_where_a_state_would_
 
 
 def test_data_parallel_is_refused_in_a_sentence():
-    with pytest.raises(NotImplementedError, match='take DistributedDataParallel'):
+    with pytest.raises(RuntimeError, match='take DistributedDataParallel'):
         build('resnet18 LightLayerAttention')._replicate_for_data_parallel()
 
 
