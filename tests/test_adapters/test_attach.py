@@ -4,6 +4,7 @@ import importlib
 import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import torch
@@ -144,21 +145,27 @@ def test_outputs_that_a_network_tells_itself_stay(own):
     assert layeragg_mm.attach(Named(8, 12), LightLayerAttention).out_channels == (8, 12)
 
 
-@pytest.mark.parametrize('aggregation', [LightLayerAttention, RecurrentAggregation])
-def test_blocks_are_called_as_they_were(own, aggregation):
-    class Calling(own.Net):
+def one_stage(own, call) -> torch.nn.Module:
+    """Return a network of one stage whose forward runs each block by ``call(block, x)``."""
+
+    class OneStage(own.Net):
         def forward(self, x):
             x = self.strided[0](x)
             for block in self.stages[0]:
-                x = block(hidden=x, scale=2.)
+                x = call(block, x)
             return (x,)
 
+    return OneStage(8)
+
+
+@pytest.mark.parametrize('aggregation', [LightLayerAttention, RecurrentAggregation])
+def test_blocks_are_called_as_they_were(own, aggregation):
     class Scaled(own.PreNormBlock):
         def forward(self, hidden, scale=1.):
             return hidden + scale * self.expand(self.norm(self.reduce(hidden)).relu())
 
     layeragg_mm.adapters.register(Scaled, own.adapter)
-    plain, calls = Calling(8), []
+    plain, calls = one_stage(own, lambda block, x: block(hidden=x, scale=2.)), []
     plain.stages[0][0], plain.stages[0][1] = Scaled(8), Scaled(8)
     before = plain.stages[0][0].forward
     plain.stages[0][0].forward = lambda *args, **kwargs: calls.append(1) or before(*args, **kwargs)
@@ -200,17 +207,13 @@ def test_a_network_serves_several_threads(aggregation):
 
 @pytest.mark.parametrize('use_reentrant', [False, True])
 def test_checkpoints_of_a_network_s_own_forward_are_refused_where_a_state_would_be_lost(own, use_reentrant):
-    class Checkpointing(own.Net):
-        def forward(self, x):
-            x = self.strided[0](x)
-            for block in self.stages[0]:
-                x = checkpoint(block, x, use_reentrant=use_reentrant)
-            return (x,)
+    def checkpointing():
+        return one_stage(own, partial(checkpoint, use_reentrant=use_reentrant))
 
     x = torch.ones(1, 3, 33, 47)
-    layeragg_mm.attach(Checkpointing(8), LightLayerAttention)(x)[0].sum().backward()
+    layeragg_mm.attach(checkpointing(), LightLayerAttention)(x)[0].sum().backward()
     for aggregation in (BaseLayerAttention, RecurrentAggregation, KeyCorrelatedLayerAttention):
-        out, = layeragg_mm.attach(Checkpointing(8), aggregation)(x)
+        out, = layeragg_mm.attach(checkpointing(), aggregation)(x)
         with pytest.raises(RuntimeError, match='give the blocks with_cp=True before'):
             out.sum().backward()
     net = layeragg_mm.attach(own.Net(8), BaseLayerAttention)
