@@ -10,7 +10,7 @@ import pytest
 import street_scenes
 import torch
 from mmdet.datasets import CocoDataset
-from mmdet.models import ResNet
+from mmdet.models import MobileNetV2, ResNet
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
@@ -44,9 +44,11 @@ def slow_but(quick: Sequence[str], names: Iterable[str]) -> list:
 
 @pytest.fixture
 def shallow(monkeypatch) -> None:
-    """Give MMDetection's ResNet, and what extends it, stages of two blocks, whatever its depth."""
+    """Give MMDetection's ResNet and MobileNetV2, and what extends them, stages of two blocks, whatever their depth."""
     for depth, (block, _) in ResNet.arch_settings.items():
         monkeypatch.setitem(ResNet.arch_settings, depth, (block, (2, 2, 2, 2)))
+    monkeypatch.setattr(MobileNetV2, 'arch_settings', [
+        [ratio, channels, min(blocks, 2), stride] for ratio, channels, blocks, stride in MobileNetV2.arch_settings])
 
 
 @pytest.fixture(scope='session')

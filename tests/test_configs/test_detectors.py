@@ -14,7 +14,17 @@ from layeragg_mm.published_tables import outdated_documents
 
 DETECTORS = published_detectors()
 DEEPER = [name for name in DETECTORS if 'r101' in name]
-QUICK = ('mask_rcnn_mrla_r50', 'retinanet_dla34_ida', 'faster_rcnn_rla_r50', 'centernet_dla34',
+# Put together from what others train: the detector of the first, the backbone of the second.
+TOGETHER = {
+    **{f'{detector}_{network}': (f'{detector}_r50', f'mask_rcnn_{network}') for detector in ('faster_rcnn', 'retinanet')
+       for network in ('rla_r50', 'rla_eca_r50', 'mrla_r50', 'mrla_base_r50')},
+    **{f'{detector}_dla60_ida': (f'{detector}_dla34_ida', 'mask_rcnn_dla60_ida')
+       for detector in ('faster_rcnn', 'retinanet')},
+    **{f'{detector}_psconv_x101_32x4d_mmdet1': (f'{detector}_psconv_r50_mmdet1',
+                                                'faster_rcnn_psconv_x101_32x4d_mmdet1')
+       for detector in ('mask_rcnn', 'cascade_rcnn', 'cascade_mask_rcnn')}}
+TRAINED = [name for name in DETECTORS if name not in DEEPER and name not in TOGETHER]
+QUICK = ('mask_rcnn_mrla_r50', 'retinanet_dla34_ida', 'faster_rcnn_r50', 'centernet_dla34',
          'retinanet_mrla_pvt_v2_b0')
 SIZE = 64, 64
 
@@ -37,8 +47,8 @@ def small_config(name, data_root):
     return cfg
 
 
-@pytest.mark.parametrize('name', slow_but(QUICK, [name for name in DETECTORS if name not in DEEPER]))
-def test_trains_a_step_and_predicts(name, coco):
+@pytest.mark.parametrize('name', slow_but(QUICK, TRAINED))
+def test_trains_a_step_and_predicts(name, coco, shallow):
     init_default_scope('mmdet')
     cfg = small_config(name, coco)
     model = train_a_step(cfg)
@@ -57,6 +67,17 @@ def test_a_deeper_one_differs_in_its_depth_alone(name):
     for cfg in (deeper, other):
         cfg.model.backbone.pop('init_cfg', None)
     assert deeper.to_dict() == other.to_dict()
+
+
+@pytest.mark.parametrize('name', TOGETHER)
+def test_one_put_together_is_what_others_train(name):
+    ours, detector, other = (Config.fromfile(CONFIGS / f'{file}.py') for file in (name, *TOGETHER[name]))
+    assert {*TOGETHER[name]} <= {*TRAINED}
+    assert ours.model.pop('backbone') == other.model.backbone
+    assert ours.model.neck.pop('in_channels') == other.model.neck.in_channels
+    detector.model.pop('backbone')
+    detector.model.neck.pop('in_channels')
+    assert ours.to_dict() == detector.to_dict()
 
 
 @pytest.mark.slow

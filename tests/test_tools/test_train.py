@@ -150,8 +150,8 @@ def test_a_loss_that_is_not_finite_stops_training(run, digits, tmp_path):
 @pytest.mark.slow
 def test_interruption_keeps_the_last_checkpoint(digits, tmp_path):
     process = subprocess.Popen(
-        [sys.executable, REPOSITORY / 'tools/train.py', DIGITS_CONFIG, '--data-root', digits, '--work-dir', tmp_path,
-         '--cfg-options', *TWO_ITERATIONS, 'train_cfg.max_iters=1000', 'train_cfg.val_interval=1000',
+        [sys.executable, REPOSITORY / 'tools/train.py', CONFIGS / 'fcos_mrla_tiny_digits.py', '--data-root', digits,
+         '--work-dir', tmp_path, '--cfg-options', 'train_cfg.max_iters=1000', 'train_cfg.val_interval=1000',
          'default_hooks.checkpoint.interval=1'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         # A shell lets what it runs in the background ignore Ctrl-C, and children inherit that.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))
