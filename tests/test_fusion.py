@@ -176,6 +176,7 @@ def test_detectors_predict_the_same(name):
     assert distance.amin(0).max() < .01 and distance.amin(1).max() < .01
 
 
+@pytest.mark.slow
 def test_the_test_tool_fuses_what_it_loaded(digits, run, tmp_path, monkeypatch):
     config = CONFIGS / 'mask_rcnn_mrla_r50_digits.py'
     model = draw_norms(build_detector(str(config)))

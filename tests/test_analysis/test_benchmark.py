@@ -110,6 +110,7 @@ class CompiledConv(torch.nn.Conv2d):
         return super().forward(x)
 
 
+@pytest.mark.slow
 def test_what_is_said_to_be_compiled_is_not_run_eagerly(graphs, monkeypatch):
     monkeypatch.setattr(CompiledConv, 'eager_steps', [], raising=False)
     for side in (33, 34):

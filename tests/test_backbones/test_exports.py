@@ -77,7 +77,8 @@ def test_onnx_by_dynamo_with_free_batch_and_size(name, shallow, tmp_path):
     check(tmp_path / 'model.onnx', model)
 
 
-@every_family
+@pytest.mark.slow
+@pytest.mark.parametrize('name', FAMILIES)
 def test_torch_export_with_free_batch_and_size(name, shallow):
     model = build(name, **FAMILIES[name]).eval()
     exported = torch.export.export(

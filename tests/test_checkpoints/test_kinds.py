@@ -166,6 +166,7 @@ def test_another_family_shares_trunk_and_heads():
         shared_weights(mrla, dict(weight=torch.ones(1)))
 
 
+@pytest.mark.slow
 def test_a_training_starts_from_another_family_with_a_flag(run, capsys, digits, tmp_path):
     rla = detector('RLAResNet')
     torch.save(dict(state_dict=rla.state_dict()), tmp_path / 'rla.pth')

@@ -24,8 +24,7 @@ TOGETHER = {
                                                 'faster_rcnn_psconv_x101_32x4d_mmdet1')
        for detector in ('mask_rcnn', 'cascade_rcnn', 'cascade_mask_rcnn')}}
 TRAINED = [name for name in DETECTORS if name not in DEEPER and name not in TOGETHER]
-QUICK = ('mask_rcnn_mrla_r50', 'retinanet_dla34_ida', 'faster_rcnn_r50', 'centernet_dla34',
-         'retinanet_mrla_pvt_v2_b0')
+QUICK = 'mask_rcnn_mrla_r50', 'centernet_dla34'
 SIZE = 64, 64
 
 

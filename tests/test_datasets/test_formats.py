@@ -84,6 +84,7 @@ def test_voc_files_without_any_of_the_classes_are_told(voc):
         check_data(read_config(str(voc)), 'train')
 
 
+@pytest.mark.slow
 def test_a_voc_training_validates_and_is_refused_at_the_door(run, capsys, voc, tmp_path):
     options = ['--cfg-options', 'train_cfg.max_iters=2', 'train_cfg.val_interval=1',
                'default_hooks.checkpoint.interval=2']

@@ -90,7 +90,8 @@ def test_retinanet_finds_what_it_finds_written_out(coco, run, tmp_path):
         assert instances['labels'].tolist() == expected[:, 5].tolist()
 
 
-@pytest.mark.parametrize('name', slow_but(['mask_rcnn_mrla_r50'], ['faster_rcnn_rla_eca_r50', 'mask_rcnn_mrla_r50']))
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['faster_rcnn_rla_eca_r50', 'mask_rcnn_mrla_r50'])
 def test_two_stage_detectors_find_what_their_parts_find(name, coco, run, tmp_path):
     """The parts: the published backbone, and MMDetection's neck and heads, each given its weights by itself."""
     samples, cfg = found(name, TWO_STAGE, coco, run, tmp_path)

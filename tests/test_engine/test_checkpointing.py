@@ -20,6 +20,7 @@ def ends_alike(one, other) -> bool:
     return not list(differing(*(read_checkpoint(find_checkpoint(work_dir)) for work_dir in (one, other))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('by_epoch', [True, False])
 @pytest.mark.parametrize('iteration', [2, 10, 13])
 def test_sigterm_stops_after_a_checkpoint_and_the_run_goes_on_bit_for_bit(tmp_path, by_epoch, iteration):

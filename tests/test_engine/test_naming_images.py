@@ -31,6 +31,7 @@ def test_training_names_the_image_and_stops(run, capsys, with_a_bad_image, tmp_p
     assert '--skip-bad-images' in error[-1]
 
 
+@pytest.mark.slow
 def test_training_goes_on_without_it_where_asked(run, capsys, with_a_bad_image, tmp_path):
     assert run('train', CONFIG, '--data-root', with_a_bad_image, '--work-dir', tmp_path / 'run', '--skip-bad-images',
                '--cfg-options', *SHORT) == 0

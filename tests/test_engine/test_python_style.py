@@ -59,6 +59,7 @@ def config(digits, tmp_path):
     return file
 
 
+@pytest.mark.slow
 def test_trains_with_amp_resumable_and_goes_on(config, run, tmp_path):
     cfg = read_config(str(config))
     use_amp(cfg)

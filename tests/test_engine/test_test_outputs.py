@@ -41,6 +41,7 @@ def in_folders(data, *files: str) -> None:
             file.rename(new)
 
 
+@pytest.mark.slow
 def test_pictures_of_a_detector_lie_in_the_images_folders(digits, run, tmp_path, monkeypatch):
     assert run('train', FCOS, '--data-root', digits, '--work-dir', tmp_path / 'run', '--cfg-options', *ONE) == 0
     shutil.copytree(digits, tmp_path / 'data')
@@ -57,6 +58,7 @@ def test_pictures_of_a_detector_lie_in_the_images_folders(digits, run, tmp_path,
         f'pictures/seq{index}/0001.bmp' for index in range(4)]
 
 
+@pytest.mark.slow
 def test_maps_and_pictures_of_a_segmentor_lie_in_the_images_folders(semantic_digits, run, tmp_path):
     shutil.copytree(semantic_digits, tmp_path / 'data')
     config = tmp_path / 'config.py'

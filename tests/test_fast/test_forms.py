@@ -270,6 +270,7 @@ def test_no_form_is_on_on_a_gpu_by_default():
     assert all(form.default == {'cpu'} for form in FORMS.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('form', ['light_attention', 'history_sum'])
 @pytest.mark.parametrize('frozen', [True, False], ids=['frozen norm', 'batch statistics'])
 @pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])

@@ -12,7 +12,7 @@ from layeragg_mm.engine import set_data_root
 NAMES = sorted(file.stem for pattern in ('*_camvid*', '*_cityscapes', '*_bsds', '*_ade20k', 'dla34_ida_digits')
                for file in CONFIGS.glob(f'{pattern}.py'))
 DATA = dict(camvid='camvid', cityscapes='cityscapes', bsds='bsds', ade20k='ade20k', digits='semantic_digits')
-QUICK = ('dla34_ida_bsds', 'upernet_mrla_r50_camvid')
+QUICK = ('upernet_mrla_r50_camvid',)
 SIZE = 48, 64
 
 

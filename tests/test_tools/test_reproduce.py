@@ -61,6 +61,7 @@ def test_measures_one_checkpoint(checkpoints, coco, run, capsys, tmp_path):
     assert '37.4' in table and '-37.4' in table and 'NOT reproduced' in table
 
 
+@pytest.mark.slow
 def test_measures_a_folder_and_writes_a_table(checkpoints, coco, run, tmp_path):
     assert run('reproduce', '--all', checkpoints, '--data-root', coco, '--work-dir', tmp_path, *FAST) == 0
     lines = (tmp_path / 'reproduction.md').read_text().splitlines()

@@ -29,6 +29,7 @@ def trained(digits, tmp_path_factory):
     return work_dir
 
 
+@pytest.mark.slow
 def test_trains_and_writes_a_checkpoint(trained):
     checkpoint = torch.load(trained / 'iter_2.pth', weights_only=False)
     assert checkpoint['meta']['iter'] == 2
@@ -46,6 +47,7 @@ def test_resumes_where_it_stopped(trained, digits, run, tmp_path, capsys):
     assert len(steps) == 1 and '[3/3]' in steps[0]
 
 
+@pytest.mark.slow
 def test_scores_a_checkpoint_and_writes_predictions(trained, digits, run, tmp_path):
     assert run('test', DIGITS_CONFIG, trained / 'iter_2.pth', '--data-root', digits, '--work-dir', tmp_path, '--out',
                tmp_path / 'predictions.pkl', '--show-dir', 'pictures', '--cfg-options', TWO_ITERATIONS[-1],
@@ -138,6 +140,7 @@ def test_refuses_a_missing_checkpoint_and_odd_flags(run, capsys, digits):
     assert 'base_batch_size' in message
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_training(run, digits, tmp_path):
     message = run('train', DIGITS_CONFIG, '--data-root', digits, '--work-dir', tmp_path, '--cfg-options',
                   *TWO_ITERATIONS, 'optim_wrapper.optimizer.lr=1e38', 'param_scheduler=None',
