@@ -2,6 +2,7 @@
 import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 from mmengine.hooks import Hook
@@ -53,3 +54,17 @@ def test_what_answered_before_answers_again():
     finally:
         signal.signal(signal.SIGUSR1, at_first)
     assert came == ['ours', 'theirs']
+
+
+def test_a_signal_reaches_what_was_forked_a_moment_ago():
+    answer_signal(signal.SIGUSR1, lambda number, frame: None)
+    try:
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                time.sleep(5)
+                os._exit(0)
+            os.kill(child, signal.SIGUSR1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGUSR1
+    finally:
+        leave_signal(signal.SIGUSR1)
