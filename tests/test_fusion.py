@@ -110,6 +110,7 @@ def test_the_model_that_was_given_stays_as_it_is():
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('cfg', [
     dict(type='ResNet', depth=18),
     dict(type='ResNet', depth=50, deep_stem=True, avg_down=True),
@@ -215,6 +216,7 @@ def test_refuses_what_is_no_model():
         fuse(MODELS.build(dict(type='mmdet.ResNet', depth=18)).eval())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('cfg', [VARIANTS['rla_r50'], VARIANTS['mrla_base_deep_r50'], VARIANTS['dla34'],
                                  dict(type='IDAUp', in_channels=CHANNELS, out_channels=32, mode='centernet')],
                          ids=lambda cfg: cfg['type'])

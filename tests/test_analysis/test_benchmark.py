@@ -24,6 +24,8 @@ from layeragg_mm.analysis import (
 )
 from layeragg_mm.fast import FORMS, fast_forms
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device('cpu')
 
 
@@ -110,7 +112,6 @@ class CompiledConv(torch.nn.Conv2d):
         return super().forward(x)
 
 
-@pytest.mark.slow
 def test_what_is_said_to_be_compiled_is_not_run_eagerly(graphs, monkeypatch):
     monkeypatch.setattr(CompiledConv, 'eager_steps', [], raising=False)
     for side in (33, 34):
@@ -124,7 +125,6 @@ def test_what_is_said_to_be_compiled_is_not_run_eagerly(graphs, monkeypatch):
     assert not CompiledConv.eager_steps
 
 
-@pytest.mark.slow
 def test_the_tool_compiles_fused_networks_too(graphs, run, tmp_path):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46_c', '--size', 33, 33, '--batch', 1, '--rounds', 1,
                '--compile', '--fuse', '--json', tmp_path / 'costs.json') == 0
@@ -150,7 +150,6 @@ def test_names_at_depths():
     assert at_depth('mrla_base_deep_r50', None) == 'mrla_base_deep_r50'
 
 
-@pytest.mark.slow
 def test_the_tool_writes_table_data_and_chart_of_the_growth(run, tmp_path, capsys):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46x_c', '--sizes', 33, 64, '--batch', 1, '--rounds', 2,
                '--literal', '--fuse', '--json', tmp_path / 'costs.json', '--chart', tmp_path / 'costs.png') == 0
@@ -184,7 +183,6 @@ def test_a_profile_adds_up():
     assert [row[1::2] for row in rows[8:]] == [['others', '3.0', '1.0'], ['all', '19.0', '5.0']]
 
 
-@pytest.mark.slow
 def test_the_tool_profiles_the_fused_networks(run, capsys):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46x_c', '--size', 64, 64, '--batch', 1, '--rounds', 1,
                '--fuse', '--profile') == 0
@@ -213,7 +211,6 @@ def test_the_tool_refuses_a_config(run, tmp_path, capsys, content, said):
     assert said in refused(run, capsys, 'benchmark', config)
 
 
-@pytest.mark.slow
 def test_an_untrained_detector_is_the_same_each_time(run, tmp_path):
     flops = []
     for name in ('one.json', 'two.json'):
@@ -249,7 +246,6 @@ def test_the_tool_refuses(run, capsys, arguments, said):
     assert said in refused(run, capsys, 'benchmark', *arguments)
 
 
-@pytest.mark.slow
 def test_the_tool_leaves_each_form_out(run, tmp_path):
     assert run('benchmark', 'dla46_c', '--baseline', 'dla46_c', '--size', 64, 64, '--batch', 1, '--rounds', 1,
                '--without', 'all', '--json', tmp_path / 'costs.json') == 0

@@ -3,12 +3,13 @@ import inspect
 
 import pytest
 import test_battery
-from conftest import slow_but
 from mmengine.registry import MODELS
 from torch import nn
 
 from layeragg_mm.backbones.released_resnet import ReleasedResNet
 from layeragg_mm.backbones.variants import VARIANTS
+
+pytestmark = pytest.mark.slow
 
 STAGES = dict(stage_with_dcn=(False, True, True, True))
 LAYERS = {
@@ -23,7 +24,7 @@ LAYERS = {
 CHECKS = [check for name, check in vars(test_battery).items() if name.startswith('test_')]
 
 
-@pytest.mark.parametrize('layer', slow_but(['ps_conv_dcn'], LAYERS))
+@pytest.mark.parametrize('layer', LAYERS)
 @pytest.mark.parametrize('check', CHECKS, ids=lambda check: check.__name__.removeprefix('test_'))
 def test_in_a_resnet(check, layer, monkeypatch, shallow, tmp_path):
     if (check, layer) == (test_battery.test_norms_follow_norm_cfg, 'dg_conv'):

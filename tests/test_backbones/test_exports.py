@@ -7,10 +7,11 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from conftest import slow_but
 from test_battery import build, images
 
 from layeragg_mm.backbones import DCAMobileNetV2
+
+pytestmark = pytest.mark.slow
 
 FAMILIES = {
     'rla_r18': dict(base_channels=16, stem_channels=8),
@@ -58,7 +59,7 @@ def check(path: Path, model: torch.nn.Module) -> None:
             np.testing.assert_allclose(one, other, rtol=0, atol=relative * other.abs().max().item())
 
 
-every_family = pytest.mark.parametrize('name', slow_but(['rla_r18', 'mrla_r18', 'mrla_base_r18', 'dla46_c'], FAMILIES))
+every_family = pytest.mark.parametrize('name', FAMILIES)
 
 
 @every_family
@@ -69,7 +70,6 @@ def test_onnx_by_torchscript_with_free_batch_and_size(name, shallow, tmp_path):
 
 
 # It starts from torch.export's graph, which is looked at below for every family, and takes long.
-@pytest.mark.slow
 @pytest.mark.parametrize('name', ['rla_r18', 'mrla_r18', 'mrla_base_r18', 'dla46_c', 'rla_mobilenet_v2'])
 def test_onnx_by_dynamo_with_free_batch_and_size(name, shallow, tmp_path):
     model = build(name, **FAMILIES[name]).eval()
@@ -77,8 +77,7 @@ def test_onnx_by_dynamo_with_free_batch_and_size(name, shallow, tmp_path):
     check(tmp_path / 'model.onnx', model)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('name', FAMILIES)
+@every_family
 def test_torch_export_with_free_batch_and_size(name, shallow):
     model = build(name, **FAMILIES[name]).eval()
     exported = torch.export.export(

@@ -49,6 +49,7 @@ def test_the_necks_layers_call_theirs(mode):
     assert set(seen) == set(layers)
 
 
+@pytest.mark.slow
 @every_network
 def test_a_layer_that_carries_a_hook_is_called_and_what_the_hook_returns_is_taken(name):
     model, x = narrow(name).double(), images(1, 3, 64, 64).double()

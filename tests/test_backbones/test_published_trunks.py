@@ -13,6 +13,8 @@ from mmseg.models.backbones import VisionTransformer
 
 import layeragg_mm.segmentation  # noqa: F401  (registers)
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 1e-8
 TINY = dict(type='MRLAVisionTransformer', embed_dims=192, num_heads=3, out_indices=(2, 5, 8, 11))
 GOLDEN = {

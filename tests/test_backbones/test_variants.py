@@ -1,4 +1,5 @@
 """The documents tell of every backbone that there is."""
+import pytest
 import torch
 from conftest import REPOSITORY
 from mmengine.registry import MODELS
@@ -7,6 +8,7 @@ import layeragg_mm.segmentation  # noqa: F401  (registers)
 from layeragg_mm.backbones.variants import ATTACHED, PLAIN, VARIANTS
 
 
+@pytest.mark.slow
 def test_the_documents_table_has_every_backbone_with_its_parameters_channels_and_strides():
     text = (REPOSITORY / 'docs/backbones.md').read_text()
     table = text.split('<!-- backbones:begin -->')[1].split('<!-- backbones:end -->')[0]

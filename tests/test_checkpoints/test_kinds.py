@@ -15,6 +15,8 @@ from layeragg_mm.checkpoints.loading import check_parts
 from layeragg_mm.checkpoints.sharing import shared_weights
 from layeragg_mm.engine.config import read_config
 
+pytestmark = pytest.mark.slow
+
 FCOS = CONFIGS / 'fcos_mrla_tiny_digits.py'
 ONE = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1', 'default_hooks.checkpoint.interval=1']
 
@@ -166,7 +168,6 @@ def test_another_family_shares_trunk_and_heads():
         shared_weights(mrla, dict(weight=torch.ones(1)))
 
 
-@pytest.mark.slow
 def test_a_training_starts_from_another_family_with_a_flag(run, capsys, digits, tmp_path):
     rla = detector('RLAResNet')
     torch.save(dict(state_dict=rla.state_dict()), tmp_path / 'rla.pth')

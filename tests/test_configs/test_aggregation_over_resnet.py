@@ -8,6 +8,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from test_detectors import small_config
 
+pytestmark = pytest.mark.slow
+
 PAIRS = {
     'retinanet_mrla_swin_t': 'retinanet_swin_t',
     'mask_rcnn_mrla_swin_t': 'mask_rcnn_swin_t',

@@ -59,6 +59,7 @@ def test_trains_a_step_and_predicts(name, coco, shallow):
         assert found.masks.shape == (len(found), 64, 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', DEEPER)
 def test_a_deeper_one_differs_in_its_depth_alone(name):
     deeper, other = (Config.fromfile(CONFIGS / f'{name.replace("r101", depth)}.py') for depth in ('r101', 'r50'))
@@ -68,6 +69,7 @@ def test_a_deeper_one_differs_in_its_depth_alone(name):
     assert deeper.to_dict() == other.to_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', TOGETHER)
 def test_one_put_together_is_what_others_train(name):
     ours, detector, other = (Config.fromfile(CONFIGS / f'{file}.py') for file in (name, *TOGETHER[name]))

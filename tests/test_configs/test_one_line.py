@@ -5,20 +5,21 @@ import mmdet
 import mmseg
 import pytest
 import torch
-from conftest import REPOSITORY, slow_but
+from conftest import REPOSITORY
 from one_line import config_of, families, learn_and_predict, resnets_of, small
 
 from layeragg_mm.engine.auto_channels import fill_channels
+
+pytestmark = pytest.mark.slow
 
 ROW = re.compile(r'^\| (\S+) \| `(\S+\.py)` \| (.*) \|$', re.M)
 TEXT = (REPOSITORY / 'docs/one_line.md').read_text(encoding='utf-8')
 LIBRARIES = {mmdet: TEXT.split('\n## ')[1], mmseg: TEXT.split('\n## ')[2]}
 CASES = {f'{library.__name__}-{family}': (library, family, name)
          for library, text in LIBRARIES.items() for family, name, result in ROW.findall(text) if result == 'works'}
-QUICK = ('mmdet-fcos', 'mmdet-detr', 'mmseg-fcn')
 
 
-@pytest.mark.parametrize('case', slow_but(QUICK, CASES))
+@pytest.mark.parametrize('case', CASES)
 def test_learns_and_predicts(case, shallow):
     library, family, name = CASES[case]
     model = small(config_of(library, family, name).model)
@@ -30,7 +31,6 @@ def test_learns_and_predicts(case, shallow):
     assert len(predictions) == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('family, name, backbone', [
     ('rtmdet', 'rtmdet_tiny_8xb32-300e_coco.py', dict(type='MRLAResNet', depth=50, out_indices=(1, 2, 3))),
     ('yolox', 'yolox_tiny_8xb8-300e_coco.py', dict(type='RLAResNet', depth=50, out_indices=(1, 2, 3))),

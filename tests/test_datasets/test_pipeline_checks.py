@@ -14,6 +14,8 @@ from layeragg_mm.datasets.pipeline_checks import check_objects
 from layeragg_mm.engine.config import read_config
 from layeragg_mm.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 FCOS = CONFIGS / 'fcos_mrla_tiny_digits.py'
 
 
@@ -111,7 +113,6 @@ class FailLater(BaseTransform):
         return results
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 1])
 def test_an_image_that_fails_in_training_is_named(run, capsys, data, tmp_path, workers, monkeypatch):
     monkeypatch.setattr('layeragg_mm.datasets.pipeline_checks.SAMPLED_IMAGES', 1)

@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def released(tmp_path_factory):

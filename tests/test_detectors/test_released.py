@@ -8,7 +8,7 @@ import mmdet2
 import numpy as np
 import pytest
 import torch
-from conftest import CONFIGS, slow_but
+from conftest import CONFIGS
 from mmdet.structures.mask import encode_mask_results
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -16,7 +16,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 from layeragg_mm.engine import set_data_root
 
-pytestmark = pytest.mark.xdist_group('released')  # share the weights
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('released')]  # share the weights
 
 RELEASED = {
     'retinanet_rla_r50': 'rla_resnet50',
@@ -61,7 +61,7 @@ def found(name, options, data_root, run, folder):
     return samples, cfg
 
 
-@pytest.mark.parametrize('name', slow_but(['retinanet_rla_r50'], RELEASED))
+@pytest.mark.parametrize('name', RELEASED)
 def test_the_backbone_of_a_whole_detector_is_the_published_one(name):
     init_default_scope('mmdet')
     model = MODELS.build(Config.fromfile(CONFIGS / f'{name}.py').model).double().eval()
@@ -90,7 +90,6 @@ def test_retinanet_finds_what_it_finds_written_out(coco, run, tmp_path):
         assert instances['labels'].tolist() == expected[:, 5].tolist()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name', ['faster_rcnn_rla_eca_r50', 'mask_rcnn_mrla_r50'])
 def test_two_stage_detectors_find_what_their_parts_find(name, coco, run, tmp_path):
     """The parts: the published backbone, and MMDetection's neck and heads, each given its weights by itself."""

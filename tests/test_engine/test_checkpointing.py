@@ -13,14 +13,13 @@ from layeragg_mm.engine import find_checkpoint, resume
 from layeragg_mm.engine.kill_test import differing
 from layeragg_mm.errors import InputError, RunError
 
-pytestmark = pytest.mark.xdist_group('processes')  # share the server that forks them
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('processes')]  # share the server that forks them
 
 
 def ends_alike(one, other) -> bool:
     return not list(differing(*(read_checkpoint(find_checkpoint(work_dir)) for work_dir in (one, other))))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('by_epoch', [True, False])
 @pytest.mark.parametrize('iteration', [2, 10, 13])
 def test_sigterm_stops_after_a_checkpoint_and_the_run_goes_on_bit_for_bit(tmp_path, by_epoch, iteration):
@@ -62,7 +61,6 @@ def train_as_one_of_several(work_dir) -> None:
     raise SystemExit(train(cfg))
 
 
-@pytest.mark.slow
 def test_sigterm_in_one_process_stops_all_and_each_keeps_its_generators(tmp_path):
     assert run_processes(2, train_as_one_of_several, tmp_path) == [143, 143]
     checkpoint = read_checkpoint(tmp_path / 'iter_2.pth')

@@ -45,6 +45,7 @@ print(json.dumps([told, sorted(modules), layeragg_mm.engine.check_config.__name_
 '''
 
 
+@pytest.mark.slow
 def test_without_imports_that_take_time(digits, tmp_path):
     data, weights = str(digits), str(tmp_path / 'some.pth')
     torch.save({}, weights)
@@ -113,6 +114,7 @@ def test_written_arguments_are_those_of_the_imported_class():
     assert compared > 300
 
 
+@pytest.mark.slow
 def test_no_config_of_the_libraries_is_refused():
     """But some that the libraries themselves cannot build are."""
     folders = CONFIGS, *(Path(library.__file__).parent / '.mim/configs' for library in (mmdet, mmseg))

@@ -47,6 +47,7 @@ FITTING = ['mmdet::detr/detr_r50_8xb2-150e_coco.py', 'mmdet::yolox/yolox_tiny_8x
            'mmseg::segformer/segformer_mit-b0_8xb1-160k_cityscapes-1024x1024.py']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('config', FITTING)
 def test_configs_of_the_libraries_pass(config):
     cfg = read_config(config)

@@ -15,7 +15,7 @@ from layeragg_mm.engine import find_checkpoint, resume
 from layeragg_mm.engine.resumed_checks import config_in
 from layeragg_mm.errors import InputError
 
-pytestmark = pytest.mark.xdist_group('resuming')  # share what one of them trains
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('resuming')]  # share what one of them trains
 
 FCOS = CONFIGS / 'fcos_mrla_tiny_digits.py'
 TWO = ['train_cfg.max_iters=2', 'train_cfg.val_interval=9', 'default_hooks.checkpoint.interval=2']

@@ -42,6 +42,7 @@ def test_the_paper_s_pairing_is_depthwise_and_then_grouped():
     torch.testing.assert_close(layer(x), out)
 
 
+@pytest.mark.slow
 def test_resnet50():
     check_network('doconv_resnet50', MODELS.build(RESNET))
 

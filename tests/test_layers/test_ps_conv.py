@@ -82,6 +82,7 @@ def test_both_forms_are_the_equation(groups, rates, dilation):
     torch.testing.assert_close(layer(x), torch.cat(expected, 1))
 
 
+@pytest.mark.slow
 def test_resnet50():
     check_network('psconv_resnet50', MODELS.build(copy.deepcopy(PS_RESNET)))
 

@@ -17,6 +17,7 @@ def test_layer():
     check_layer('pyconv_layer', layer, dict(zip(names, names)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name, kind', [('pyconvresnet50', 'PyConvResNet'), ('pyconvhgresnet50', 'PyConvHGResNet')])
 def test_networks(name, kind):
     network = MODELS.build(dict(type=kind, depth=50, norm_eval=False))

@@ -16,6 +16,8 @@ from layeragg_mm.engine.config import read_config
 from layeragg_mm.errors import InputError
 from layeragg_mm.own_data.use import use_data
 
+pytestmark = pytest.mark.slow
+
 FASTER = str(CONFIGS / 'faster_rcnn_rla_r50.py')
 MASK = str(CONFIGS / 'mask_rcnn_mrla_r50.py')
 SPLITS = 'train', 'val', 'test'

@@ -14,6 +14,8 @@ from layeragg_mm.datasets.annotations import load_training_annotations
 from layeragg_mm.datasets.survey import survey
 from layeragg_mm.engine.config import read_config, set_data_root
 
+pytestmark = pytest.mark.slow
+
 # The same files are tried everywhere; fixtures hold nothing that an example changes.
 THOROUGHLY = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 

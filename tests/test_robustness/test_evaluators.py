@@ -13,6 +13,8 @@ from pycocotools.coco import COCO
 from layeragg_mm.engine import evaluator_checks
 from layeragg_mm.engine.config import read_config
 
+pytestmark = pytest.mark.slow
+
 TRAIN_SPLIT = [f'test_dataloader.dataset.ann_file={TRAIN}', 'test_dataloader.dataset.data_prefix.img=train/']
 
 
@@ -174,7 +176,6 @@ class CountMetric(BaseMetric):
         return dict(count=len(results))
 
 
-@pytest.mark.slow
 def test_scores_that_are_not_known_are_told_after_the_first_validation(run, capsys, digits, tmp_path):
     config, _ = write_oracle(tmp_path, val_evaluator=dict(_delete_=True, type='CountMetric', prefix='mine'))
     arguments = ['train', config, '--data-root', digits, '--work-dir', tmp_path / 'run', '--cfg-options',
@@ -194,7 +195,6 @@ def test_no_file_and_no_truth(run, capsys, digits, tmp_path):
     assert json.loads(next((tmp_path / 'run').glob('*/*.json')).read_text())['coco/bbox_mAP'] == 1
 
 
-@pytest.mark.slow
 def test_several_evaluators_and_data_sets_with_tta(run, tmp_path, digits):
     alone, together = tmp_path / 'alone.py', tmp_path / 'together.py'
     cfg = read_config(str(CONFIGS / 'fcos_mrla_tiny_digits.py'), str(digits),

@@ -13,6 +13,8 @@ from layeragg_mm.datasets.mask_checks import check_true_masks
 from layeragg_mm.errors import InputError
 from layeragg_mm.visualization import load_labelled
 
+pytestmark = pytest.mark.slow
+
 FCOS = CONFIGS / 'fcos_mrla_tiny_digits.py'
 MASK_RCNN = CONFIGS / 'mask_rcnn_mrla_r50_digits.py'
 

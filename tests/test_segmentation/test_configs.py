@@ -1,6 +1,6 @@
 """Every segmentation config builds, trains a step and predicts, with the published settings."""
 import pytest
-from conftest import CONFIGS, slow_but
+from conftest import CONFIGS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
@@ -9,10 +9,11 @@ from train_step import train_a_step
 from layeragg_mm.configs import walk
 from layeragg_mm.engine import set_data_root
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(file.stem for pattern in ('*_camvid*', '*_cityscapes', '*_bsds', '*_ade20k', 'dla34_ida_digits')
                for file in CONFIGS.glob(f'{pattern}.py'))
 DATA = dict(camvid='camvid', cityscapes='cityscapes', bsds='bsds', ade20k='ade20k', digits='semantic_digits')
-QUICK = ('upernet_mrla_r50_camvid',)
 SIZE = 48, 64
 
 
@@ -30,7 +31,7 @@ def small_config(name: str, data_root) -> Config:
     return cfg
 
 
-@pytest.mark.parametrize('name', slow_but(QUICK, NAMES))
+@pytest.mark.parametrize('name', NAMES)
 def test_trains_a_step_and_predicts(name, request):
     data = next(fixture for word, fixture in DATA.items() if word in name)
     init_default_scope('mmseg')

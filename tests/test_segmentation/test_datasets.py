@@ -13,6 +13,8 @@ from layeragg_mm.datasets.bsds import load_annotators
 from layeragg_mm.datasets.label_boundaries import boundaries_between
 from layeragg_mm.errors import DataError, InputError
 
+pytestmark = pytest.mark.slow
+
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
 
 

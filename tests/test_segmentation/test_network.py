@@ -12,6 +12,8 @@ from mmseg.structures import SegDataSample
 
 from layeragg_mm.checkpoints import CheckpointError
 
+pytestmark = pytest.mark.slow
+
 STRIDES = {
     2: {},
     4: dict(backbone=dict(out_indices=(2, 3, 4, 5)), neck=dict(in_channels=[64, 128, 256, 512], out_channels=64),

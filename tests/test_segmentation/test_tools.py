@@ -7,6 +7,8 @@ import pytest
 from conftest import CONFIGS, refused
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 CAMVID = CONFIGS / 'dla34_ida_camvid.py'
 OPTIONS = ['model.backbone.init_cfg=None', 'train_dataloader.batch_size=2', 'val_dataloader.dataset.indices=1',
            'test_dataloader.dataset.indices=1', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1',
@@ -16,7 +18,6 @@ OPTIONS = ['model.backbone.init_cfg=None', 'train_dataloader.batch_size=2', 'val
              for key in ('num_workers=0', 'persistent_workers=False'))]
 
 
-@pytest.mark.slow
 def test_trains_and_tests_with_pictures_maps_and_augmentation(camvid, run, capsys, tmp_path):
     assert run('train', CAMVID, '--data-root', camvid, '--work-dir', tmp_path / 'run', '--cfg-options', *OPTIONS) == 0
     arguments = ['test', CAMVID, tmp_path / 'run/epoch_1.pth', '--data-root', camvid]
@@ -35,7 +36,6 @@ def test_trains_and_tests_with_pictures_maps_and_augmentation(camvid, run, capsy
     assert 'no tta_model' in refused(run, capsys, *arguments, '--tta', '--cfg-options', *OPTIONS, 'tta_model=None')
 
 
-@pytest.mark.slow
 def test_a_short_demo_writes_what_it_says(run, semantic_digits, tmp_path, capsys):
     shutil.copytree(semantic_digits, tmp_path / 'data')
     assert run('demo_seg', '--work-dir', tmp_path, '--iters', 1) == 0

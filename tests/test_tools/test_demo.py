@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.parametrize('iters', [1, pytest.param(2, marks=pytest.mark.slow)])
+
+@pytest.mark.parametrize('iters', [1, 2])
 def test_a_short_demo_writes_what_it_says(run, digits, tmp_path, capsys, iters):
     shutil.copytree(digits, tmp_path / 'data')
     assert run('demo', '--work-dir', tmp_path, '--iters', iters) == 0

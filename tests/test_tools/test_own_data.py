@@ -14,7 +14,7 @@ from conftest import CONFIGS, REPOSITORY, forget_earlier_runs, refused
 from mmdet.apis import DetInferencer, inference_detector, init_detector
 from mmengine.config import Config
 
-pytestmark = pytest.mark.xdist_group('own data')  # share what one of them trains
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('own data')]  # share what one of them trains
 
 FCOS = CONFIGS / 'fcos_mrla_tiny_digits.py'
 SHORT = ['train_cfg.max_iters=2', 'train_cfg.val_interval=2', 'default_hooks.checkpoint.interval=2',
@@ -43,7 +43,6 @@ def trained(cells, tmp_path_factory):
     return work_dir
 
 
-@pytest.mark.slow
 def test_what_training_leaves_is_opened_by_mmdetection(trained, cells, run, tmp_path, monkeypatch):
     image, checkpoint = cells / 'test/20.png', trained / 'iter_2.pth'
     found, = DetInferencer(weights=str(checkpoint), device='cpu')(str(image), return_datasamples=True)['predictions']
@@ -78,7 +77,6 @@ def test_what_is_written_down_is_what_the_user_wrote(trained, cells):
     assert torch.load(trained / 'iter_2.pth', weights_only=False)['meta']['cfg'] == text
 
 
-@pytest.mark.slow
 def test_the_dumped_config_trains_elsewhere(trained, cells, run, tmp_path):
     shutil.copytree(cells, tmp_path / 'data')
     shutil.copy(trained / FCOS.name, tmp_path / 'mine.py')
@@ -87,7 +85,6 @@ def test_the_dumped_config_trains_elsewhere(trained, cells, run, tmp_path):
     assert (tmp_path / 'run/iter_2.pth').is_file() and Path(dataset.data_root) == tmp_path / 'data'
 
 
-@pytest.mark.slow
 def test_a_checkpoint_is_tested_on_other_own_data(trained, cells, run, capsys, tmp_path):
     assert run('test', FCOS, trained / 'iter_2.pth', *flags(cells, 'test'), '--work-dir', tmp_path) == 0
     assert 'classes as in the checkpoint, 3: RBC, WBC, platelets' in capsys.readouterr().out

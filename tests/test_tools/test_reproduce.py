@@ -7,7 +7,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from layeragg_mm.published import find_detector, verdicts
 
-pytestmark = pytest.mark.xdist_group('reproduce')  # share the checkpoints
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('reproduce')]  # share the checkpoints
 
 FAST = ['--cfg-options', 'test_dataloader.dataset.indices=1', 'test_dataloader.num_workers=0',
         'test_dataloader.persistent_workers=False']
@@ -61,7 +61,6 @@ def test_measures_one_checkpoint(checkpoints, coco, run, capsys, tmp_path):
     assert '37.4' in table and '-37.4' in table and 'NOT reproduced' in table
 
 
-@pytest.mark.slow
 def test_measures_a_folder_and_writes_a_table(checkpoints, coco, run, tmp_path):
     assert run('reproduce', '--all', checkpoints, '--data-root', coco, '--work-dir', tmp_path, *FAST) == 0
     lines = (tmp_path / 'reproduction.md').read_text().splitlines()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import CONFIGS, REPOSITORY, refused
 
-pytestmark = pytest.mark.xdist_group('train')  # share what one of them trains
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('train')]  # share what one of them trains
 
 DIGITS_CONFIG = CONFIGS / 'mask_rcnn_mrla_r50_digits.py'
 TWO_ITERATIONS = ['train_dataloader.batch_size=2', 'train_cfg.max_iters=2', 'train_cfg.val_interval=2',
@@ -29,14 +29,12 @@ def trained(digits, tmp_path_factory):
     return work_dir
 
 
-@pytest.mark.slow
 def test_trains_and_writes_a_checkpoint(trained):
     checkpoint = torch.load(trained / 'iter_2.pth', weights_only=False)
     assert checkpoint['meta']['iter'] == 2
     assert all(torch.isfinite(value).all() for value in checkpoint['state_dict'].values())
 
 
-@pytest.mark.slow
 def test_resumes_where_it_stopped(trained, digits, run, tmp_path, capsys):
     shutil.copytree(trained, tmp_path / 'run')
     options = [option.replace('max_iters=2', 'max_iters=3') for option in TWO_ITERATIONS]
@@ -47,7 +45,6 @@ def test_resumes_where_it_stopped(trained, digits, run, tmp_path, capsys):
     assert len(steps) == 1 and '[3/3]' in steps[0]
 
 
-@pytest.mark.slow
 def test_scores_a_checkpoint_and_writes_predictions(trained, digits, run, tmp_path):
     assert run('test', DIGITS_CONFIG, trained / 'iter_2.pth', '--data-root', digits, '--work-dir', tmp_path, '--out',
                tmp_path / 'predictions.pkl', '--show-dir', 'pictures', '--cfg-options', TWO_ITERATIONS[-1],
@@ -58,7 +55,6 @@ def test_scores_a_checkpoint_and_writes_predictions(trained, digits, run, tmp_pa
     assert {'coco/bbox_mAP', 'coco/segm_mAP'} <= set(metrics)
 
 
-@pytest.mark.slow
 def test_mixed_precision_trains_and_resumes_bit_for_bit(digits, run, tmp_path):
     def trained_to(iterations: int, work_dir) -> dict:
         assert run('train', CONFIGS / 'fcos_mrla_tiny_digits.py', '--data-root', digits, '--work-dir', work_dir,
@@ -140,7 +136,6 @@ def test_refuses_a_missing_checkpoint_and_odd_flags(run, capsys, digits):
     assert 'base_batch_size' in message
 
 
-@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_training(run, digits, tmp_path):
     message = run('train', DIGITS_CONFIG, '--data-root', digits, '--work-dir', tmp_path, '--cfg-options',
                   *TWO_ITERATIONS, 'optim_wrapper.optimizer.lr=1e38', 'param_scheduler=None',
@@ -150,7 +145,6 @@ def test_a_loss_that_is_not_finite_stops_training(run, digits, tmp_path):
     assert not list(tmp_path.glob('*.pth'))
 
 
-@pytest.mark.slow
 def test_interruption_keeps_the_last_checkpoint(digits, tmp_path):
     process = subprocess.Popen(
         [sys.executable, REPOSITORY / 'tools/train.py', CONFIGS / 'fcos_mrla_tiny_digits.py', '--data-root', digits,

@@ -6,6 +6,8 @@ from matplotlib.image import imread
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
+pytestmark = pytest.mark.slow
+
 DIGITS_CONFIG = CONFIGS / 'mask_rcnn_mrla_r50_digits.py'
 
 

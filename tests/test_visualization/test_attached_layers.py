@@ -7,6 +7,8 @@ from trunks import build, build_plain, draw, images
 from layeragg_mm.errors import InputError
 from layeragg_mm.visualization import watch_layers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize('name, depths', [
     ('mobilenet_v2 LightLayerAttention', [1, 1, 2, 3, 2, 2]),
