@@ -5,6 +5,7 @@ import subprocess
 import sys
 from graphlib import TopologicalSorter
 
+import pytest
 from conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / 'layeragg_mm'
@@ -65,6 +66,7 @@ def test_registers_networks_and_changes_nothing_else():
     assert not ours & {'analysis', 'datasets', 'engine', 'evaluation', 'study', 'visualization'}, ours
 
 
+@pytest.mark.slow
 def test_the_engine_registers_what_trainings_use():
     run('import layeragg_mm.engine\n'
         'from mmengine.registry import HOOKS, LOOPS, OPTIM_WRAPPERS, STRATEGIES, TRANSFORMS\n'

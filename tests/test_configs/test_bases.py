@@ -21,6 +21,7 @@ def test_a_name_that_is_none_s_is_told(name, said):
         layeragg_mm.config(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('base', [
     "'layeragg_mm::{}.py'", "['layeragg_mm::{}.py', 'other.py']",
     "__import__('layeragg_mm').config('{}')", "['other.py', __import__('layeragg_mm').config('{}')]"])

@@ -5,7 +5,7 @@ import golden
 import mmdet2
 import pytest
 import torch
-from conftest import CONFIGS, slow_but
+from conftest import CONFIGS
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
@@ -47,7 +47,8 @@ def build(name: str) -> torch.nn.Module:
     return MODELS.build(Config.fromfile(CONFIGS / f'{name}.py').model).eval()
 
 
-@pytest.mark.parametrize('kind', slow_but(['mask_rcnn'], KINDS))
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', KINDS)
 def test_every_weight_finds_its_place(kind):
     """The backbone is the published one; each class has the scores, box and mask that the released order gives it."""
     state, model = released(kind), build(f'{kind}_psconv_r50_mmdet1').double()

@@ -94,6 +94,7 @@ def test_without_imports_that_take_time(digits, tmp_path):
     assert complete == ['check_config', True]  # what was left out is imported afterwards
 
 
+@pytest.mark.slow
 def test_written_arguments_are_those_of_the_imported_class():
     compared = 0
     for name in ('DATASETS', 'TRANSFORMS', 'METRICS', 'HOOKS', 'LOOPS', 'MODELS'):

@@ -20,6 +20,7 @@ def train_poisoned(work_dir: Path) -> None:
     raise SystemExit(code)
 
 
+@pytest.mark.slow
 def test_all_processes_stop_at_one_that_has_nan(tmp_path):
     assert run_processes(2, train_poisoned, tmp_path) == [1, 1]
     told = (tmp_path / 'told.txt').read_text()

@@ -39,11 +39,12 @@ def test_refuses_a_model_without_features():
             pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('config, options', [
-    pytest.param('mask_rcnn_mrla_r50_digits', {'model.backbone.zero_init_mrla': False}, marks=pytest.mark.slow),
-    pytest.param('mask_rcnn_mrla_r50_digits', {
+    ('mask_rcnn_mrla_r50_digits', {'model.backbone.zero_init_mrla': False}),
+    ('mask_rcnn_mrla_r50_digits', {
         'model.backbone.dcn': dict(type='DCNv2', deform_groups=1, fallback_on_stride=False),
-        'model.backbone.stage_with_dcn': (False, False, True, True)}, marks=pytest.mark.slow),
+        'model.backbone.stage_with_dcn': (False, False, True, True)}),
     ('fcos_mrla_tiny_digits', {'model.backbone.zero_init_mrla': False}),
     ('dla34_ida_digits', {}),
 ])

@@ -50,6 +50,7 @@ class RunOutOfMemory:
         return results
 
 
+@pytest.mark.slow
 def test_a_dead_data_worker_s_image_is_named(run, digits, tmp_path):
     config = tmp_path / 'dies.py'
     config.write_text(

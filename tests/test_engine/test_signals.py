@@ -33,6 +33,7 @@ def train_with_pools(work_dir) -> None:
                                       dict(type='SignalHook', iteration=5))))
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group('processes')
 def test_pools_end_in_training_and_sigterm_is_answered_all_the_same(tmp_path):
     assert run_processes(1, train_with_pools, tmp_path) == [143]

@@ -111,6 +111,7 @@ def test_of_a_data_worker_its_own_error_is_told(monkeypatch, tmp_path):
     assert '__getitem__' in next(tmp_path.iterdir()).read_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130(monkeypatch, tmp_path, capsys):
     assert ended(raising(KeyboardInterrupt()), monkeypatch, tmp_path) == 130
     assert capsys.readouterr().err.strip() == 'Interrupted' and not list(tmp_path.iterdir())
