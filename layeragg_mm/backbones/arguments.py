@@ -6,6 +6,7 @@ from mmcv.cnn import build_conv_layer, build_norm_layer
 from torch import nn
 
 from ..layers.dla import conv2d
+from ..words import not_available
 
 __all__ = ['conv_builder', 'norm_builder', 'one_of']
 
@@ -13,7 +14,7 @@ __all__ = ['conv_builder', 'norm_builder', 'one_of']
 def one_of(name: str, value, allowed: Sequence) -> None:
     """Raise a ValueError that lists what is allowed, unless ``value`` is among it."""
     if value not in allowed:
-        raise ValueError(f'{name}={value!r} is not available; allowed: {", ".join(map(repr, allowed))}')
+        raise ValueError(not_available(name, value, allowed))
 
 
 def norm_builder(norm_cfg: dict) -> Callable[[int], nn.Module]:
