@@ -1,19 +1,23 @@
 """Which values a class refuses, as its constructor says it, read as text (:mod:`layeragg_mm.written`).
 
 A constructor is followed as far as it is about what was given, numbers, texts and tables of the class: ``if``, ``for``,
-``raise``, ``assert``, ``one_of``, and its bases' constructors. What it does else is passed over, and what that may
-change is not known any more; so nothing is refused that the class would take.
+``raise``, ``assert``, the checks of :mod:`layeragg_mm.choices`, and its bases' constructors. What else it does is left
+out, and what that may change is not known any more; so nothing is refused that the class would take.
 """
 import ast
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from .choices import check_rate, one_of
 from .tracebacks import described
 from .words import not_available
 from .written import Definition, bases_of, constructor, is_plain
 from .written_tables import OPAQUE, Tables, UnknownError, attributes_set, evaluated, known, names_set, of_module
 
 __all__ = ['refused_value']
+
+CHECKS = {each.__name__: each for each in (check_rate, one_of)}
 
 
 class RefusedError(Exception):
@@ -116,9 +120,8 @@ class Following:
             case ast.Assign(targets=[ast.Attribute(value=ast.Name(id='self'), attr=name)], value=expression):
                 self.check_key(expression)
                 self.construction.attributes[name] = self.lasting(expression)
-            case ast.Expr(value=ast.Call(func=ast.Name(id='one_of'), args=[_, asked, where] as args)):
-                if not self.value(ast.Compare(asked, [ast.In()], [where])):
-                    raise RefusedError(not_available(*map(self.value, args)))
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name), args=args, keywords=[])) if name in CHECKS:
+                self.check(CHECKS[name], [self.value(each) for each in args])
             case ast.Expr(value=ast.Call() as call) if is_base_call(call, self.found.name):
                 self.call_base(call)
             case ast.Expr(value=ast.Constant()) | ast.Pass():
@@ -127,6 +130,15 @@ class Following:
                 if isinstance(statement, ast.Assign):
                     self.check_key(statement.value)
                 raise UnknownError
+
+    @staticmethod
+    def check(check: Callable, args: list) -> None:
+        try:
+            check(*args)
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+        except TypeError as error:  # of values that it does not expect
+            raise UnknownError from error
 
     def refusing(self, statement: ast.If) -> list[ast.stmt]:
         """Return the body of an ``if`` whose test holds; if it is a ``raise``, it says what is allowed."""

@@ -37,6 +37,7 @@ def test_the_ideas_need_torch_alone():
     allowed = {'torch', *sys.stdlib_module_names}
     for file in (PACKAGE / 'layers').rglob('*.py'):
         for name in imported(file):
-            ours = name == 'layeragg_mm' or name.startswith(('layeragg_mm.layers', 'layeragg_mm.errors'))
+            ours = name == 'layeragg_mm' or name.startswith(
+                    ('layeragg_mm.layers', 'layeragg_mm.errors', 'layeragg_mm.choices'))
             assert ours or name.split('.')[0] in allowed, f'{file} imports {name}'
     assert {name.split('.')[0] for name in imported(PACKAGE / 'errors.py')} <= allowed
