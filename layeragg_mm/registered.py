@@ -11,10 +11,10 @@ from torch import nn
 from .errors import InputError
 from .words import MANY, no_argument, no_type, some
 
-__all__ = ['arguments_of', 'check_arguments', 'find_registered', 'name_of', 'own_arguments', 'refuse_arguments',
-           'takes']
+__all__ = ['arguments_of', 'check_arguments', 'find_registered', 'name_of', 'own_arguments', 'refuse_arguments']
 
 LIBRARIES = 'mmdet', 'mmseg'
+
 
 def registered_names(registry: Registry) -> list[str]:
     """Return what can be built from ``registry``: its names, those of its parents, and the other libraries' in full."""
@@ -113,12 +113,6 @@ def hands_on(function: Callable, rest: str) -> bool:
 def name_of(node: dict) -> str:
     kind = node['type']
     return kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
-
-
-def takes(built: Callable, name: str) -> str:
-    """Return what ``built``, called ``name``, takes, as a sentence."""
-    arguments = arguments_of(built)
-    return f'{name} takes {some(arguments, MANY)}.' if arguments else f'Look up {name}.'
 
 
 def check_arguments(registry: Registry, node: dict, path: str, given: Collection[str] = (),

@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterable
 
 from .errors import InputError
 
-__all__ = ['MANY', 'did_you_mean', 'meant', 'no_argument', 'no_type', 'some']
+__all__ = ['MANY', 'cannot_build', 'did_you_mean', 'meant', 'no_argument', 'no_type', 'not_available', 'some',
+           'takes']
 
 FEW, MANY = 12, 40  # names that are all listed: types, arguments
+LONG = 50  # characters of a value that is not shown any more
 
 
 def some(names: Iterable[str], most: int = FEW) -> str:
@@ -44,3 +46,20 @@ def no_argument(path: str, name: str, key: str, known: Collection[str]) -> Input
     """Return what is said where ``name``, at ``path``, takes the arguments ``known``, and ``key`` is none."""
     return InputError(f'{path}: {name} has no argument {key!r}{did_you_mean(key, known)}',
                       f'{name} takes {some(known, MANY) or "none"}.')
+
+
+def not_available(name: str, value, allowed: Iterable) -> str:
+    """Return what is said of an argument's ``value`` that is none of the ``allowed`` ones."""
+    return f'{name}={value!r} is not available; allowed: {", ".join(map(repr, allowed))}'
+
+
+def cannot_build(path: str, name: str, node: dict, why: str, takes: str) -> InputError:
+    """Return what is said where ``name`` cannot be built from ``node`` at ``path``; ``takes`` tells what it takes."""
+    given = ', '.join(f'{key}={value!r}' for key, value in node.items()
+                      if key != 'type' and not isinstance(value, dict) and len(repr(value)) < LONG)
+    return InputError(f'{path}: {name}({given}) cannot be built: {why}', f'Correct the config: {takes}')
+
+
+def takes(name: str, arguments: Collection[str]) -> str:
+    """Return which ``arguments`` what is called ``name`` takes, as a sentence."""
+    return f'{name} takes {some(arguments, MANY)}.' if arguments else f'Look up {name}.'

@@ -1,7 +1,6 @@
 """What the sources of the mm libraries and of this package say, read as text, which takes a tenth of importing them."""
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -85,9 +84,12 @@ def registered(*registries: str) -> dict[str, list[Definition]]:
 def written_arguments(found: Definition) -> list[str] | None:
     """Return what a class takes by name, also what it hands on to its bases; None if the sources do not tell."""
     arguments, open_ended = [], True
-    for function in constructors(found):
-        if function is None:
+    for definition in bases_of(found):
+        if definition is None or not is_plain(definition):
             return None
+        function = constructor(definition)
+        if function is None:
+            continue
         given = function.args
         arguments += [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs) if each.arg != 'self']
         open_ended = given.kwarg is not None
@@ -98,18 +100,33 @@ def written_arguments(found: Definition) -> list[str] | None:
     return list(dict.fromkeys(arguments))
 
 
-def constructors(found: Definition) -> Iterator[ast.FunctionDef | None]:
-    """Yield what a class and its bases are built by, its own first; None where one is not found."""
-    module = parsed(found.file)
-    node = next((each for each in module.body if isinstance(each, ast.ClassDef) and each.name == found.name), None)
-    if node is None or not all('register_module' in ast.unparse(each) for each in node.decorator_list):
-        yield None
-        return
-    yield from (each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == '__init__')
-    for name in (ast.unparse(base).split('.')[-1] for base in node.bases):
+def bases_of(found: Definition) -> list[Definition | None]:
+    """Return a class and its bases, in the order in which Python asks them; None for one that is not found."""
+    order, module = [found], parsed(found.file)
+    node = class_node(found)
+    for name in (ast.unparse(base).split('.')[-1] for base in node.bases) if node is not None else ():
         if name not in TAKES_NOTHING:
             base = base_of(found, module, name)
-            yield from (None,) if base is None else constructors(base)
+            order += [None] if base is None else bases_of(base)
+    return [each for i, each in enumerate(order) if each is None or each not in order[i + 1:]]  # a shared one is last
+
+
+def class_node(found: Definition) -> ast.ClassDef | None:
+    """Return the class as it is written; None if it is a function, or stands inside of something."""
+    return next((each for each in parsed(found.file).body
+                 if isinstance(each, ast.ClassDef) and each.name == found.name), None)
+
+
+def is_plain(found: Definition) -> bool:
+    """Tell whether a definition is a class as it is written there, without decorators that could change it."""
+    node = class_node(found)
+    return node is not None and all('register_module' in ast.unparse(each) for each in node.decorator_list)
+
+
+def constructor(found: Definition) -> ast.FunctionDef | None:
+    """Return ``__init__`` of a class itself, None if it has none."""
+    return next((each for each in class_node(found).body
+                 if isinstance(each, ast.FunctionDef) and each.name == '__init__'), None)
 
 
 @cache

@@ -33,10 +33,15 @@ def test_imports_go_one_way(part):
             assert '.'.join(name.split('.')[:2]) not in later, f'{file} imports {name}'
 
 
+ERRORS = 'layeragg_mm.errors', 'layeragg_mm.words'
+
+
 def test_the_ideas_need_torch_alone():
     allowed = {'torch', *sys.stdlib_module_names}
     for file in (PACKAGE / 'layers').rglob('*.py'):
         for name in imported(file):
-            ours = name == 'layeragg_mm' or name.startswith(('layeragg_mm.layers', 'layeragg_mm.errors'))
+            ours = name == 'layeragg_mm' or name.startswith(('layeragg_mm.layers', 'layeragg_mm.choices', *ERRORS))
             assert ours or name.split('.')[0] in allowed, f'{file} imports {name}'
-    assert {name.split('.')[0] for name in imported(PACKAGE / 'errors.py')} <= allowed
+    for file in ('choices.py', 'errors.py', 'words.py'):
+        for name in imported(PACKAGE / file):
+            assert name.startswith(ERRORS) or name.split('.')[0] in allowed, f'{file} imports {name}'

@@ -76,6 +76,7 @@ class Junction:
         self.block, self.aggregation, self.step = block, aggregation, step
         self.starts, self.takes_state, self.handover = starts, takes_state, handover
         self.size_of, self.on_tokens, self.with_cp = ports.size, on_tokens, with_cp
+        self.channels = ports.channels
         self.shortcut_of, self.first = ports.shortcut, ports.first
         self.shortcut = self.added = None
         self.runs = False
@@ -137,6 +138,10 @@ class Call(NamedTuple):
             if isinstance(out, (tuple, list, dict)):
                 raise TypeError(f'{type(block).__name__} returns a {type(out).__name__}; an aggregation is for blocks '
                                 'that return one map, or tokens, alone')
+            channels = out.shape[1 if self.size is None else -1]
+            if channels != junction.channels:
+                raise ValueError(f'{type(block).__name__} gives {channels} channels, and its Ports say '
+                                 f'{junction.channels}; correct what layeragg_mm.adapters.register was told of it')
             shortcut = (junction.shortcut if junction.shortcut_of is None
                         else junction.shortcut_of(self.x, *self.args, **self.kwargs))
         finally:
@@ -265,8 +270,11 @@ def attach(network: nn.Module, aggregation: type[nn.Module] | str, **options) ->
 
     Raises:
         TypeError: the network has no place for it; the message tells what has.
-        ValueError: there is no such aggregation, or the network has one.
+        ValueError: there is no such aggregation, the network has one, or an option's value is not available.
     """
+    if not isinstance(network, nn.Module):
+        raise TypeError(f'attach needs a network, and got {network!r}; build it first, or in a config write '
+                        "dict(type='LayerAggregation', backbone=dict(...), aggregation=dict(...))")
     if hasattr(network, 'aggregation'):
         raise ValueError(f'{type(network).__name__} has an aggregation already; attach to the plain network')
     if isinstance(getattr(network, 'backbone', None), nn.Module):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from ..choices import check_rate
 from ..layers import (
     BaseLayerAttention,
     BaseTokenAttention,
@@ -79,7 +80,12 @@ def heads(stage: Stage, most: int, channels_per_head: int | None) -> dict:
 
 
 def rising(stages: Sequence[Stage], rate: float) -> list[list[float]]:
-    """Return drop path rates that rise linearly from 0 at the first block to ``rate`` at the last."""
+    """Return drop path rates that rise linearly from 0 at the first block to ``rate`` at the last.
+
+    Raises:
+        ValueError: it is none.
+    """
+    check_rate('drop_path_rate', rate)
     counts = [len(stage.blocks) for stage in stages]
     return [list(row) for row in torch.linspace(0, rate, sum(counts), device='cpu').split(counts)] if rate else [
         [0.] * count for count in counts]

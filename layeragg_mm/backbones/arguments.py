@@ -1,19 +1,14 @@
 """What the arguments of registered networks mean: choices that are checked, and what a norm_cfg or conv_cfg builds."""
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from mmcv.cnn import build_conv_layer, build_norm_layer
 from torch import nn
 
+from ..choices import check_rate, one_of
 from ..layers.dla import conv2d
 
-__all__ = ['conv_builder', 'norm_builder', 'one_of']
-
-
-def one_of(name: str, value, allowed: Sequence) -> None:
-    """Raise a ValueError that lists what is allowed, unless ``value`` is among it."""
-    if value not in allowed:
-        raise ValueError(f'{name}={value!r} is not available; allowed: {", ".join(map(repr, allowed))}')
+__all__ = ['check_rate', 'conv_builder', 'norm_builder', 'one_of']
 
 
 def norm_builder(norm_cfg: dict) -> Callable[[int], nn.Module]:

@@ -8,7 +8,7 @@ __all__ = ['LayerAggregation']
 
 
 @MODELS.register_module()
-def LayerAggregation(backbone: dict, aggregation: dict) -> nn.Module:
+def LayerAggregation(backbone: dict, aggregation: dict | str) -> nn.Module:
     """Return a backbone with a layer aggregation between its blocks, as :func:`~layeragg_mm.attach` makes it.
 
     In a config::
@@ -20,11 +20,11 @@ def LayerAggregation(backbone: dict, aggregation: dict) -> nn.Module:
     Args:
         backbone: config of the backbone. What it says of ``init_cfg``, ``frozen_stages``, ``norm_eval``, ``with_cp``
             and ``out_indices`` holds as without the aggregation.
-        aggregation: config of the aggregation, its options included.
+        aggregation: config of the aggregation, its options included; or its type alone.
 
     Raises:
         TypeError: the backbone has no place for it; the message tells what has.
         ValueError: an argument that is not available; the message lists what is.
     """
-    options = dict(aggregation)
+    options = dict(type=aggregation) if isinstance(aggregation, str) else dict(aggregation)
     return attach(MODELS.build(backbone), options.pop('type', None), **options)

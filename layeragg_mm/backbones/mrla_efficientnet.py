@@ -11,7 +11,7 @@ from ..adapters import AggregatingMixin, adapter_of, conv_module, light_step
 from ..checkpoints import ReleasedCheckpointMixin, translate_efficientnet
 from ..fast.channels_last import channels_last
 from ..layers import LightLayerAttention
-from .arguments import norm_builder, one_of
+from .arguments import check_rate, norm_builder, one_of
 
 __all__ = ['MRLAEfficientNet']
 
@@ -56,6 +56,7 @@ class MRLAEfficientNet(ReleasedCheckpointMixin, AggregatingMixin, EfficientNet):
                  zero_init_mrla: bool = True,
                  **kwargs) -> None:
         one_of('arch', arch, [name for name in self.arch_settings if name.startswith('b')])
+        check_rate('drop_path_rate', drop_path_rate)
         for index in out_indices:
             one_of('out_indices', index, range(7))
         super().__init__(arch, drop_path_rate, out_indices, conv_cfg=conv_cfg, norm_cfg=norm_cfg, **kwargs)

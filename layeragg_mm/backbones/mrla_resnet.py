@@ -13,7 +13,7 @@ from ..adapters import adapter_of, base_step, dynamic_step, key_correlated_step,
 from ..checkpoints import translate_dynamic, translate_key_correlated, translate_mrla
 from ..layers import BaseLayerAttention, DynamicLayerAttention, KeyCorrelatedLayerAttention, LightLayerAttention
 from .aggregation_resnet import AggregationResNet
-from .arguments import norm_builder, one_of
+from .arguments import check_rate, norm_builder, one_of
 
 __all__ = ['MRLAResNet']
 
@@ -78,6 +78,7 @@ class MRLAResNet(AggregationResNet):
                  zero_init_mrla: bool | None = None,
                  **kwargs) -> None:
         one_of('variant', variant, list(self.variants))
+        check_rate('drop_path_rate', drop_path_rate)
         if mrla_act_cfg is not None:
             one_of('with mrla_act_cfg, variant', variant, ['base'])
         if reduction is not None:

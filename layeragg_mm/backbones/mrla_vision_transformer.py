@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from ..checkpoints import ReleasedCheckpointMixin, translate_vision_transformer
 from ..layers import BaseTokenAttention, LightTokenAttention
 from ..layers.mrla_tokens import as_map
-from .arguments import norm_builder, one_of
+from .arguments import check_rate, norm_builder, one_of
 
 __all__ = ['MRLAVisionTransformer']
 
@@ -61,6 +61,7 @@ class MRLAVisionTransformer(ReleasedCheckpointMixin, VisionTransformer):
                  zero_init_mrla: bool = True,
                  **kwargs) -> None:
         one_of('variant', variant, list(self.variants))
+        check_rate('drop_path_rate', drop_path_rate)
         super().__init__(embed_dims=embed_dims, norm_cfg=norm_cfg, patch_bias=patch_bias, final_norm=final_norm,
                          **kwargs)
         count = len(self.layers)

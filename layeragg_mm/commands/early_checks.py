@@ -16,8 +16,9 @@ from ..engine.launchers import check_launcher
 from ..own_data.finding import can_be_own, find_data
 from ..paths import check_checkpoint_file, check_file, check_paths, is_local, missing
 from ..published import find_detector
-from ..words import meant, no_argument, no_type
+from ..words import cannot_build, meant, no_argument, no_type, takes
 from ..written import LIBRARIES, Definition, is_written, registered, written_arguments, written_classes
+from ..written_values import refused_value
 
 __all__ = ['check_early']
 
@@ -30,6 +31,8 @@ FILES = {'compare': ('baseline', 'ours', 'annotations'), 'eval_coco': ('results'
 # What is built of nothing but the arguments that are written there; parts of a model may get others.
 PLAIN = re.compile(r'\w+_(hooks\.\w+|cfg|evaluator(\.metrics)?(\.\d+)?)|'
                    r'\w+_dataloader(\.datasets?(\.\d+)?)+(\.pipeline\.\d+)?')
+# Parts of a model that are so, too.
+PLAIN_PARTS = re.compile(r'model\.(.*\.)?(backbone|neck|decode_head|auxiliary_head)(\.\d+)?')
 ALSO_TAKEN = {'hooks': ('priority',), 'cfg': ('by_epoch',)}
 GIVEN = 'runner', 'dataloader', 'evaluator'  # by what builds it
 # By the last word of a section's name, the registries of what may stand there.
@@ -115,6 +118,17 @@ def check_names(cfg: Config, tool: str) -> None:
         for key in node:
             if key not in taken and (PLAIN.fullmatch(path) or not is_written(key)):
                 raise no_argument(path, name, key, [each for each in known if each not in GIVEN])
+        if PLAIN.fullmatch(path) or PLAIN_PARTS.fullmatch(path):
+            check_values(path, name, node, found, known)
+
+
+def check_values(path: str, name: str, node: dict, found: Definition, known: list[str]) -> None:
+    """Raise an error of a value that the constructor refuses."""
+    given = {key: value for key, value in node.items() if key in known}
+    if given.get('in_channels') != 'auto':  # which the backbone tells
+        why = refused_value(found, given)
+        if why is not None:
+            raise cannot_build(path, name, node, why, takes(name, [each for each in known if each not in GIVEN]))
 
 
 def check_optimizer(node: dict) -> None:

@@ -1,5 +1,7 @@
 """A data set's pipeline that names the file which a transform cannot take, at the door and in training."""
-from mmcv.transforms import LoadAnnotations
+from collections.abc import Sequence
+
+from mmcv.transforms import BaseTransform, LoadAnnotations, LoadImageFromFile
 from mmengine.dataset import BaseDataset, Compose
 
 from ..errors import DataError, InputError
@@ -7,19 +9,23 @@ from ..tracebacks import described
 from .label_values import check_bits, check_labels
 from .sampling import leaves
 
-__all__ = ['CheckedPipeline', 'name_unfit_files']
+__all__ = ['CheckedPipeline', 'name_unfit_files', 'split']
 
 
 class CheckedPipeline(Compose):
     """The pipeline of ``dataset``, a data set without wrappers.
+
+    Args:
+        dataset: the data set.
+        transforms: some of its pipeline, in the place of all.
 
     Raises:
         DataError: names the image and the transform that raised something, or gave an image without pixels; or the
             label map of one of MMSegmentation's data sets whose values are not its classes.
     """
 
-    def __init__(self, dataset: BaseDataset) -> None:
-        self.transforms = dataset.pipeline.transforms
+    def __init__(self, dataset: BaseDataset, transforms: Sequence[BaseTransform] | None = None) -> None:
+        self.transforms = dataset.pipeline.transforms if transforms is None else transforms
         self.classes = len(dataset.metainfo.get('classes') or ())
         self.ignore_index = getattr(dataset, 'ignore_index', 255)
 
@@ -45,6 +51,14 @@ class CheckedPipeline(Compose):
             if loads_labels:
                 check_labels(data, self.classes, self.ignore_index)
         return data
+
+
+def split(dataset: BaseDataset) -> tuple[CheckedPipeline, CheckedPipeline]:
+    """Return the pipeline of ``dataset`` in two: what reads the files, and what is done with that."""
+    transforms = dataset.pipeline.transforms
+    last = max((position for position, transform in enumerate(transforms)
+                if isinstance(transform, (LoadImageFromFile, LoadAnnotations))), default=-1)
+    return CheckedPipeline(dataset, transforms[:last + 1]), CheckedPipeline(dataset, transforms[last + 1:])
 
 
 UNFIT = 'Replace the file, leave it out, or change the pipeline so that it can take it.'

@@ -18,7 +18,7 @@ from ..paths import check_paths, is_local
 from ..registered import arguments_of, find_registered, own_arguments
 from ..tracebacks import described, frames_of
 from .annotations import load_training_annotations
-from .checked_pipeline import CheckedPipeline
+from .checked_pipeline import split
 from .image_loading import load_by_name
 from .label_map_checks import check_label_map, check_learnable, check_stackable, check_there, has_label_maps
 from .sampling import SAMPLED_SIZES, extremes, infos_of, leaves, spread, stored_size
@@ -31,8 +31,10 @@ __all__ = ['check_classes', 'check_data', 'check_image', 'is_plain_coco', 'poly2
 # Images whose existence is checked, and images that are read and looked through for an object to learn from.
 SAMPLED_FILES = 100
 SAMPLED_IMAGES = 32
-# Times that an image of an extreme form is put through its pipeline, which can be random.
+# Times that an image of an extreme form is put through its pipeline, which can be random; with all objects once, with
+# some then, since hundreds of masks take long.
 DRAWS = 8
+SOME_OBJECTS = 16
 # Parts of a model whose num_classes is the number of classes.
 HEADS = {'bbox_head', 'mask_head', 'decode_head', 'auxiliary_head'}
 
@@ -189,10 +191,15 @@ def check_extremes(dataset: BaseDataset) -> None:
     if not all('height' in info and 'width' in info for info in infos):
         indices = spread(len(infos), SAMPLED_SIZES)
         infos = [stored_size(infos[index]) for index in indices]
-    load = CheckedPipeline(dataset)
+    read, transform = split(dataset)
     for position in extremes([(info['width'], info['height']) for info in infos]):
-        for _ in range(DRAWS):
-            load(dataset.get_data_info(indices[position]))
+        info = dataset.get_data_info(indices[position])
+        objects = info.get('instances') or ()
+        few = dict(copy.deepcopy(info), instances=[objects[i] for i in spread(len(objects), SOME_OBJECTS)])
+        for start, times in ((info, 1), (few if objects else info, DRAWS - 1)):
+            loaded = read(copy.deepcopy(start))
+            for _ in range(times if loaded is not None else 0):
+                transform(copy.deepcopy(loaded))
 
 
 def check_image(dataset: BaseDataset, index: int) -> None:

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
 
-from mmcv.transforms import LoadAnnotations, LoadImageFromFile
-from mmengine.dataset import BaseDataset, Compose
+from mmengine.dataset import BaseDataset
 
 from ..configs import walk
 from ..errors import InputError
 from ..tracebacks import described
 from .annotations import load_training_annotations
-from .checked_pipeline import name_unfit_files
+from .checked_pipeline import name_unfit_files, split
 from .checks import is_plain_coco
 from .sampling import images_of, leaves, spread
 from .survey import survey
@@ -42,13 +41,11 @@ def check_objects(dataset, dataset_cfg: dict) -> None:
 
 def redraws(dataset: BaseDataset, index: int, times: int) -> Iterator[Callable[[], dict | None]]:
     """Yield what draws image ``index`` anew, so many times, but reads it once; nothing if no object is loaded of it."""
-    transforms = dataset.pipeline.transforms
-    last = max((position for position, transform in enumerate(transforms)
-                if isinstance(transform, (LoadImageFromFile, LoadAnnotations))), default=-1)
-    loaded = Compose(transforms[:last + 1])(dataset.get_data_info(index))
+    load, draw = split(dataset)
+    loaded = load(dataset.get_data_info(index))
     if loaded and not all(loaded.get('gt_ignore_flags', [False] * len(loaded.get('gt_bboxes', ())))):
         for _ in range(times):
-            yield lambda: Compose(transforms[last + 1:])(copy.deepcopy(loaded))
+            yield lambda: draw(copy.deepcopy(loaded))
 
 
 def mixes(dataset) -> bool:

@@ -10,12 +10,11 @@ from mmengine.registry import MODELS, Registry
 
 from ..configs import walk
 from ..errors import InputError, RunError
-from ..registered import find_registered, name_of, refuse_arguments, takes
+from ..registered import arguments_of, find_registered, name_of, refuse_arguments
 from ..tracebacks import described, frames_of
+from ..words import cannot_build, takes
 
 __all__ = ['naming_nodes', 'path_of', 'saying_nothing']
-
-LONG = 50  # characters of a value that is not shown any more
 
 
 @contextmanager
@@ -80,10 +79,7 @@ def explain_node(error: Exception, frame: FrameType, cfg: dict, name: str) -> In
             refuse_arguments(built, name_of(node), node, path, given=frame.f_locals.get('default_args') or ())
     except InputError as told:
         return told
-    given = ', '.join(f'{key}={value!r}' for key, value in node.items()
-                      if key != 'type' and not isinstance(value, dict) and len(repr(value)) < LONG)
-    return InputError(f'{path}: {name_of(node)}({given}) cannot be built: {described(error)}',
-                      f'Correct the config: {takes(built, name_of(node))}')
+    return cannot_build(path, name_of(node), node, described(error), takes(name_of(node), arguments_of(built) or ()))
 
 
 def path_of(node: dict, cfg: dict, name: str = '') -> str | None:

@@ -32,10 +32,10 @@ def check_config(cfg: Config, *modes: str) -> nn.Module:
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_sections(cfg, *modes)
     model = build_model(cfg.model)
-    if 'train' in modes:
-        check_optimization(cfg, model)
-    check_monitors(cfg)
     check_flow(cfg, model, *dict.fromkeys('loss' if mode == 'train' else 'predict' for mode in modes))
+    if 'train' in modes:
+        check_optimization(cfg, model)  # after the model: to build an optimizer, torch imports its compiler
+    check_monitors(cfg)
     return model
 
 

@@ -11,17 +11,20 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from .model_checks import learns_from_one
+
 __all__ = ['DryRunHook', 'shortened']
 
 EVALUATED = 2  # images
-LARGEST_BATCH = 2  # images of a batch where there is no GPU; with one alone, batch norm fails after global pooling
+LARGEST_BATCH = 2  # images of a batch where there is no GPU
 
 
 @contextmanager
 def shortened(cfg: Config) -> Iterator[Config]:
     """Yield ``cfg`` for a run of one batch, in a folder that is removed at the end; it prints what comes out.
 
-    Without a GPU, where a whole batch could take minutes, it is cut to two images. Data are loaded without workers.
+    Without a GPU, where a whole batch could take minutes, it is cut to two images, and the model learns from one of
+    them, if it can. Data are loaded without workers.
     """
     with TemporaryDirectory() as folder:
         cfg = copy.deepcopy(cfg)
@@ -41,9 +44,18 @@ def shortened(cfg: Config) -> Iterator[Config]:
 
 @HOOKS.register_module()
 class DryRunHook(Hook):
-    """Cuts the validation to two images, and prints the losses and scores at the end."""
+    """Cuts the validation to two images and without a GPU a batch to one, and prints losses and scores at the end."""
 
     priority = 'VERY_LOW'
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        model = getattr(runner.model, 'module', runner.model)  # of DDP
+        parts = [data_batch.get(key) for key in ('inputs', 'data_samples')] if isinstance(data_batch, dict) else []
+        if not torch.cuda.is_available() and parts and all(isinstance(part, list) for part in parts):
+            model.data_preprocessor(copy.deepcopy(data_batch), True)  # whether they can be stacked
+            if learns_from_one(runner.cfg, model):
+                for part in parts:
+                    del part[1:]
 
     def before_train(self, runner: Runner) -> None:
         if runner.val_loop is not None:

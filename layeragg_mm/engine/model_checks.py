@@ -22,6 +22,7 @@ from mmengine.registry import (
 )
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..configs import walk
 from ..errors import InputError
@@ -31,7 +32,7 @@ from ..words import did_you_mean, some
 from .build_errors import naming_nodes, path_of, saying_nothing
 from .section_checks import nodes_in
 
-__all__ = ['build_model', 'check_flow', 'check_optimization']
+__all__ = ['build_model', 'check_flow', 'check_optimization', 'learns_from_one']
 
 SIDE = 64  # of the empty image, in pixels
 # How torch says that a module gets another number of channels than it takes.
@@ -126,6 +127,30 @@ def check_flow(cfg: Config, model: nn.Module, *modes: str) -> None:
                 told = explain_misfit(error, cfg, model, given) or explain_lack(error, cfg)
                 if told is not None:
                     raise told from error
+
+
+def learns_from_one(cfg: Config, model: nn.Module) -> bool:
+    """Tell whether ``model`` can learn from one image: whether batch norms get more of it than one value a channel.
+
+    An empty image runs through it; what gets a single value of a small image, after pooling, does so of any.
+    """
+    inputs, samples = empty_batch(cfg, model)
+    single, learning = [], model.training
+
+    def note(module, given):
+        single.append(given[0].numel() == given[0].shape[1])
+
+    hooks = [module.register_forward_pre_hook(note) for module in model.modules() if isinstance(module, _BatchNorm)]
+    try:
+        with torch.no_grad(), saying_nothing():
+            model.eval()(inputs, samples, mode='loss')
+    except Exception:  # as above
+        return False
+    finally:
+        model.train(learning)
+        for hook in hooks:
+            hook.remove()
+    return not any(single)
 
 
 def empty_batch(cfg: Config, model: nn.Module) -> tuple[Tensor, list | None]:

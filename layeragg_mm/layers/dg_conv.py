@@ -71,7 +71,7 @@ class DGConv2d(CompositeConv2d):
         # Of integers, which no change of the weights' type rounds; of the published floats, the whole part.
         self.register_buffer('_inactive_channels', torch.zeros(1, dtype=torch.int64))
         self.norm = norm(in_channels)
-        hidden = in_channels // (8 if in_channels < 80 else 16)
+        hidden = max(1, in_channels // (8 if in_channels < 80 else 16))  # of none, the gate would be constant
         for h in range(heads):
             conv = nn.Conv2d(in_channels, out_channels // heads, kernel_size, stride, padding, dilation, bias=False)
             self.add_module(f'headconv_{h}', _Head(in_channels, hidden, conv))

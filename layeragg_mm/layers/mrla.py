@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ..choices import check_rate
 from .channel_attention import adaptive_kernel_size, global_average
 from .forms import replaceable
 
@@ -190,8 +191,7 @@ class DropPath(nn.Module):
 
     def __init__(self, drop_prob: float) -> None:
         super().__init__()
-        if not 0 <= drop_prob < 1:
-            raise ValueError(f'drop_path_rate={drop_prob} is not available; allowed: 0 <= rate < 1')
+        check_rate('drop_path_rate', drop_prob)
         self.drop_prob = drop_prob
 
     def forward(self, x: Tensor) -> Tensor:

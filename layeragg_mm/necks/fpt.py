@@ -49,7 +49,7 @@ class FPT(ReleasedCheckpointMixin, BaseModule):
         parts: parts of the channels that attend each for itself, where there is a softmax.
         norm_cfg: the norm layers' config; a GN's groups are lowered where they do not divide the channels. The norm
             that sees single pixels is LN; with batch norm, as released, one that keeps its running statistics in
-            training.
+            training. A GN's group has two channels or more: of a single one on a map of one pixel it leaves nothing.
         init_cfg: how to initialise, as everywhere in mmengine. None: as published, convolutions Kaiming uniform, the
             grounding transformers at zero.
 
@@ -84,6 +84,8 @@ class FPT(ReleasedCheckpointMixin, BaseModule):
         self.num_outs = num_outs
         self.extra_on_input = add_extra_convs in (True, 'on_input')
 
+        if 'num_groups' in norm_cfg and norm_cfg['num_groups'] % out_channels == 0:  # each channel would be a group
+            norm_cfg = dict(norm_cfg, num_groups=out_channels // 2 or 1)
         norm = norm_builder(norm_cfg)
         gate_norm = partial(pixel_norm, norm)
         ground = (partial(EuclideanGroundingTransformer, parts=parts) if similarity == 'euclidean'

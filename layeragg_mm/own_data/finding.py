@@ -10,7 +10,7 @@ from ..configs import walk
 from ..engine.config import roots_of, set_data_root
 from ..engine.segmentation import is_segmentation
 from ..errors import InputError, lying_there
-from .layouts import LAYOUTS, Labelled, find_layout
+from .layouts import COCO, MAPS, Labelled, Layout, find_layout
 
 __all__ = ['SPLITS', 'OwnData', 'can_be_own', 'data_sets', 'find_data', 'named_files', 'splits_of']
 
@@ -67,10 +67,11 @@ def testing_too(cfg: Config, files: dict[str, Labelled]) -> dict[str, Labelled]:
 
 def check_together(cfg: Config, args: argparse.Namespace, given: dict) -> None:
     """Raise an :class:`InputError` if flags do not go together."""
-    if args.classes and not (given and is_segmentation(cfg)):
+    maps = is_segmentation(cfg)
+    if args.classes and not (maps and (given or args.data_root is not None)):
         raise InputError('--classes names the values of label maps, and no label maps are given',
-                         'Leave it out: the classes of a detector are the categories of its annotation file.'
-                         if given else f'Add {flags_of(cfg)}.')
+                         f'Add {flags_of(cfg)}, or --data-root DIR.' if maps else
+                         'Leave it out: the classes of a detector are the categories of its annotation file.')
     if given and args.data_root is not None:
         raise InputError(f'--data-root and --{next(iter(given))} both name the data', 'Leave one of them out.')
     for one, other in (('train', 'val'), ('val', 'train')):
@@ -108,23 +109,37 @@ def named_files(cfg: Config, args: argparse.Namespace) -> list[tuple[str, dict, 
             for path, node in data_sets(cfg, split) if str(node.get('ann_file') or '').endswith('.json')]
 
 
+def named_folders(cfg: Config, args: argparse.Namespace) -> dict[str, Labelled]:
+    """Return the folders of images and of label maps that ``cfg`` names, by split."""
+    found = {}
+    for split in splits_of(args):
+        for _, node in data_sets(cfg, split):
+            root, folders = Path(node.get('data_root') or ''), node.get('data_prefix') or {}
+            if {'img_path', 'seg_map_path'} <= set(folders):
+                found[split] = Labelled(root / folders['img_path'], root / folders['seg_map_path'])
+    return found
+
+
+def named_labels(cfg: Config, args: argparse.Namespace) -> list[tuple[Path, ...]]:
+    """Return what ``cfg`` names: annotation files, or folders of images and of label maps."""
+    if is_segmentation(cfg):
+        return list(named_folders(cfg, args).values())
+    return [(file,) for _, _, file in named_files(cfg, args)]
+
+
 def find_in_root(cfg: Config, args: argparse.Namespace, root: Path) -> OwnData | None:
-    if not named_files(cfg, args) or roots_of(cfg):
+    if roots_of(cfg) or not (named_labels(cfg, args) or args.classes):
         set_data_root(cfg, str(root))
     elif not root.is_dir():
         raise InputError(f'--data-root {root} is not a folder', 'Name the folder that holds the data set.')
-    named = named_files(cfg, args)
-    if not named or (roots_of(cfg) and any(file.is_file() for _, _, file in named)):
+    named = named_labels(cfg, args)
+    if roots_of(cfg) and any(all(path.exists() for path in each) for each in named):
+        return take_named(cfg, args, root) if args.classes else None
+    if not named and not args.classes:
         return None
-    found, splits = find_layout(root), splits_of(args)
-    if found is None:
-        files = ', '.join(dict.fromkeys(node['ann_file'] for _, node, _ in named))
-        raise InputError(
-            f'--data-root {root} has neither the files that the config names ({files}) nor a usual layout: '
-            f'{lying_there(root / "annotations", 12)}', f'Name the files with {flags_of(cfg)}, or lay them out: '
-            f'{"; ".join(map(str, LAYOUTS))}.')
-    layout, files = found
+    layout, files = layout_of(cfg, root, named)
     files = testing_too(cfg, {split: each for split, each in files.items() if cfg.get(f'{split}_dataloader')})
+    splits = splits_of(args)
     lacking = next((split for split in splits if split != 'test' and split not in files), None)
     if lacking or not set(splits) & set(files):
         purpose = f'{"train" if lacking == "train" else "validate" if lacking else "test"} on'
@@ -133,3 +148,28 @@ def find_in_root(cfg: Config, args: argparse.Namespace, root: Path) -> OwnData |
                          f'with {flags_of(cfg)}.')
     return OwnData({split: files[split] for split in splits if split in files}, root,
                    f'{root} is laid out as {layout}; ')
+
+
+def take_named(cfg: Config, args: argparse.Namespace, root: Path) -> OwnData:
+    """Return the folders that ``cfg`` names, for label maps of other classes; tested is where they are there."""
+    files = named_folders(cfg, args)
+    if 'test' in files and not all(folder.is_dir() for folder in files['test']):
+        del files['test']
+    for split, each in files.items():
+        check_there(split, each, maps=True)
+    return OwnData(testing_too(cfg, files), root, f'{root} has the folders that the config names; ')
+
+
+def layout_of(cfg: Config, root: Path, named: list[tuple[Path, ...]]) -> tuple[Layout, dict[str, Labelled]]:
+    """Return the layout of ``root`` and its splits, or raise an :class:`InputError`."""
+    maps = is_segmentation(cfg)
+    layouts = MAPS if maps else COCO
+    found = find_layout(root, layouts)
+    if found is None:
+        names = dict.fromkeys(str(path.relative_to(root) if path.is_relative_to(root) else path)
+                              for each in named for path in each)
+        lacks = f'neither the files that the config names ({", ".join(names)}) nor a' if names else 'no'
+        raise InputError(f'--data-root {root} has {lacks} usual layout: '
+                         f'{lying_there(root / ("images" if maps else "annotations"), 12)}',
+                         f'Name the files with {flags_of(cfg)}, or lay them out: {"; ".join(map(str, layouts))}.')
+    return found

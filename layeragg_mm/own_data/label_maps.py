@@ -37,10 +37,10 @@ def use_label_maps(cfg: Config, own: OwnData, classes: Sequence[str] | None, cha
     if not classes:
         raise InputError('label maps do not tell the names of their classes', 'Add --classes NAME NAME ..., of the '
                          'labels 0, 1, ... in this order.')
-    parent = common_folder(folders)
+    parent = str(own.root) if own.root is not None else common_folder(folders)
     set_classes(cfg, classes, changes)
     for split, each in folders.items():
-        image_suffix, map_suffix = suffixes_of(split, each)
+        image_suffix, map_suffix = suffixes_of(f'--{split}' if own.root is None else '--data-root', each)
         path, node = data_set_of(cfg, split)
         for key in [key for key in node if key not in KEPT]:
             del node[key]
@@ -51,11 +51,11 @@ def use_label_maps(cfg: Config, own: OwnData, classes: Sequence[str] | None, cha
         for place, transform in walk(cfg.get(section), section):
             if transform.get('reduce_zero_label'):
                 changes.set(place, transform, reduce_zero_label=False)
-    return f'classes, {len(classes)}: {some(classes)}'
+    return f'{own.said}classes, {len(classes)}: {some(classes)}'
 
 
-def suffixes_of(split: str, folders: Labelled) -> tuple[str, str]:
-    """Return how the names of a folder's images end, and those of their label maps.
+def suffixes_of(flag: str, folders: Labelled) -> tuple[str, str]:
+    """Return how the names of a folder's images end, and those of their label maps; ``flag`` has named them.
 
     Raises:
         InputError: images end differently, which MMSegmentation cannot read, or have no label map, or several.
@@ -66,7 +66,7 @@ def suffixes_of(split: str, folders: Labelled) -> tuple[str, str]:
     suffixes = Counter(Path(name).suffix for name in names)
     if len(suffixes) != 1:
         listed = ', '.join(f'{count} {suffix}' for suffix, count in suffixes.items())
-        raise InputError(f'--{split}: {folders.images} holds ' + (
+        raise InputError(f'{flag}: {folders.images} holds ' + (
             f'{listed}, and MMSegmentation reads images of one suffix' if listed else
             f'no images: {lying_there(folders.images / "*")}'), 'Give a folder of images that all end alike.')
     suffix, = suffixes
@@ -82,6 +82,6 @@ def suffixes_of(split: str, folders: Labelled) -> tuple[str, str]:
         first = min(lacking.values(), key=len, default=stems)[:1]
         found = f'each image has several: {", ".join(exact)}' if exact else (
             f'{first[0]}{suffix} has no label map of its name: {lying_there(folders.labels / first[0])}')
-        raise InputError(f'--{split} {folders.images} {folders.labels}: {found}',
+        raise InputError(f'{flag} {folders.images} {folders.labels}: {found}',
                          'Name each label map as its image, with one ending for all: a.png, or a_mask.png, of a.jpg.')
     return suffix, exact[0]

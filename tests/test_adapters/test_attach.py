@@ -242,6 +242,11 @@ def test_what_has_no_place_is_refused_in_a_sentence():
         layeragg_mm.attach(build_plain('resnet18'), LightLayerAttention, channels_per_head=0)
     with pytest.raises(ValueError, match='aggregation=None is not available; allowed: LightLayerAttention, '):
         MODELS.build(dict(type='LayerAggregation', backbone=dict(type='mmdet.ResNet', depth=18), aggregation={}))
+    with pytest.raises(TypeError, match="attach needs a network, and got 'resnet'; build it first, or in a config"):
+        layeragg_mm.attach('resnet', LightLayerAttention)
+    for name in ('LightLayerAttention', 'DynamicLayerAttention', 'KeyCorrelatedLayerAttention'):
+        with pytest.raises(ValueError, match=r'drop_path_rate=1\.5 is not available; allowed: 0 <= rate < 1'):
+            layeragg_mm.attach(build_plain('resnet18'), name, drop_path_rate=1.5)
     for config in (dict(type='FastResNet', depth=18), dict(type='DCAResNet', depth=50), dict(type='RLAMobileNetV2')):
         with pytest.raises(TypeError, match=r'opens its blocks itself.*attach to the plain network'):
             layeragg_mm.attach(MODELS.build(config), LightLayerAttention)
@@ -249,6 +254,21 @@ def test_what_has_no_place_is_refused_in_a_sentence():
     detector.backbone = build_plain('resnet18')
     with pytest.raises(ValueError, match=r'more than a backbone; attach to its \.backbone'):
         layeragg_mm.attach(detector, LightLayerAttention)
+
+
+def test_ports_that_say_other_channels_are_told(own, monkeypatch):
+    kind = f'{own.PreNormBlock.__module__}.PreNormBlock'
+    ports = KINDS[kind].ports
+    monkeypatch.setitem(KINDS, kind, KINDS[kind]._replace(ports=lambda block: ports(block)._replace(channels=8)))
+    net = layeragg_mm.attach(own.Net(16), LightLayerAttention)
+    with pytest.raises(ValueError, match='PreNormBlock gives 16 channels, and its Ports say 8; correct what'):
+        net(torch.randn(1, 3, 32, 32))
+
+
+def test_an_aggregation_by_its_name_alone():
+    net = MODELS.build(dict(type='LayerAggregation', backbone=dict(type='mmdet.ResNet', depth=18),
+                            aggregation='LightLayerAttention'))
+    assert isinstance(net.aggregation[0][0], LightLayerAttention)
 
 
 def test_options_reach_the_aggregation():

@@ -104,6 +104,29 @@ def test_an_image_of_one_pixel(data):
 
 
 @TRANSFORMS.register_module()
+class CountObjects(BaseTransform):
+    """Notes the objects of each draw."""
+    counts = []
+
+    def transform(self, results: dict) -> dict:
+        self.counts.append(len(results['gt_bboxes']))
+        return results
+
+
+def test_an_extreme_image_is_drawn_several_times_with_all_objects_once(data, monkeypatch):
+    def change(content: dict) -> None:
+        content['images'] = [dict(content['images'][0], id=1)]
+        entry = dict(content['annotations'][0], image_id=1)
+        content['annotations'] = [dict(entry, id=i + 1) for i in range(100)]
+
+    edited(change)(data)
+    monkeypatch.setattr(CountObjects, 'counts', [])
+    cfg = config_of(data, dict(type='CountObjects'))
+    check_data(cfg, 'train')
+    assert CountObjects.counts == [100] + 7 * [16]
+
+
+@TRANSFORMS.register_module()
 class FailLater(BaseTransform):
     """Takes every image at first, and then no longer the one that is called 000003."""
 

@@ -113,6 +113,14 @@ def test_fused():
         torch.testing.assert_close(one, same)
 
 
+def test_few_channels_have_a_gate_that_sees_the_image():
+    conv = DGConv2d(4, 4, 3, padding=1, bias=False, heads=2)
+    saliency = conv.headconv_0.saliency
+    assert conv.headconv_0.fc1.weight.shape == (1, 4)
+    nn.init.constant_(conv.headconv_0.fc1.weight, 1.)
+    assert not torch.equal(saliency(torch.zeros(1, 4)), saliency(torch.ones(1, 4)))
+
+
 def test_no_images_have_no_lasso():
     layer = DGConv2d(8, 8, 3, padding=1, bias=False)
     layer.norm.eval()

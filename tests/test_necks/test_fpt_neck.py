@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from graphs import check_graphs
+from torch import nn
 
 from layeragg_mm.checkpoints import CheckpointError
 from layeragg_mm.necks.fpt import FPT
@@ -124,6 +125,15 @@ def test_starts_as_published():
 def test_a_wrong_argument_says_what_is_allowed(arguments, said):
     with pytest.raises(ValueError, match=said):
         FPT(CHANNELS, 16, **{'num_outs': 5, **arguments})
+
+
+@pytest.mark.parametrize('channels', [4, 6, 32])
+def test_maps_of_one_pixel_are_normed_in_groups_of_several_channels(channels):
+    neck = FPT([8, 8], channels, 2, norm_cfg=dict(type='GN', num_groups=32 if channels != 6 else 6)).train()
+    groups = {module.num_groups for module in neck.modules() if isinstance(module, nn.GroupNorm)} - {1}
+    assert groups == {channels // 2}
+    outs = neck([torch.randn(1, 8, 2, 2), torch.randn(1, 8, 1, 1)])
+    assert all(out.isfinite().all() for out in outs)
 
 
 def test_inputs_of_another_backbone_are_refused():

@@ -272,8 +272,71 @@ def test_zero_is_a_class_of_own_label_maps(streets):
     assert built(cfg, 'train').reduce_zero_label is False
 
 
+CAMVID = str(CONFIGS / 'dla34_ida_camvid.py')
+UPERNET = 'mmseg::upernet/upernet_r50_4xb4-80k_ade20k-512x512.py'
+
+
+def lay_out_maps(root, images, maps, splits=('train', 'val'), ending='.png'):
+    """Write two images and their label maps for each split into these folders."""
+    for split in splits:
+        for folder, name, shape in ((images, '{}.jpg', (16, 20, 3)), (maps, '{}' + ending, (16, 20))):
+            folder = root / folder.format(split=split)
+            folder.mkdir(parents=True, exist_ok=True)
+            for i in range(2):
+                Image.fromarray(np.full(shape, i, np.uint8)).save(folder / name.format(f'{split}{i}'))
+
+
+@pytest.mark.parametrize('images, maps, splits, name', [
+    ('img_dir/{split}', 'ann_dir/{split}', ('train', 'val'), "MMSegmentation's ({ann_dir,ann}/{train,val} with img"),
+    ('images/{split}', 'masks/{split}', ('training', 'validation', 'testing'), 'images beside maps ('),
+    ('{split}/images', '{split}/labels', ('train', 'valid', 'test'), 'a folder for each split ('),
+    ('{split}', '{split}annot', ('train', 'val', 'test'), "CamVid's ("),
+    ('{split}', '{split}_labels', ('train', 'val'), "CamVid's ("),
+])
+@pytest.mark.parametrize('config', [CAMVID, UPERNET])
+def test_layouts_of_label_maps(images, maps, splits, name, config, tmp_path, capsys):
+    lay_out_maps(tmp_path, images, maps, splits, '_mask.png')
+    cfg = read(config, '--data-root', tmp_path, '--classes', 'road', 'sky line')
+    for split, called in zip(SPLITS, (*splits, splits[1])):  # without test data, tested is on the validation data
+        dataset = built(cfg, split)
+        assert cfg[f'{split}_dataloader'].dataset.data_root == str(tmp_path)
+        assert dataset.metainfo['classes'] == ('road', 'sky line') and cfg.model.decode_head.num_classes == 2
+        assert [(dataset[i]['img_path'], dataset[i]['seg_map_path']) for i in range(2)] == [
+            (str(tmp_path / images.format(split=called) / f'{called}{i}.jpg'),
+             str(tmp_path / maps.format(split=called) / f'{called}{i}_mask.png')) for i in range(2)]
+    assert f'{tmp_path} is laid out as {name}' in capsys.readouterr().out
+
+
+def test_label_maps_where_the_config_names_them(tmp_path, capsys):
+    lay_out_maps(tmp_path, 'images/{split}', 'annotations/{split}', ('training', 'validation'))
+    cfg = read(UPERNET, '--data-root', tmp_path)  # the config's classes, and its way to read them
+    assert cfg.train_dataloader.dataset.type == 'ADE20KDataset' and cfg.model.decode_head.num_classes == 150
+    cfg = read(UPERNET, '--data-root', tmp_path, '--classes', 'road', 'sky')
+    dataset = cfg.train_dataloader.dataset
+    assert dataset.type == 'BaseSegDataset' and cfg.model.decode_head.num_classes == 2
+    assert dataset.data_prefix == dict(img_path='images/training', seg_map_path='annotations/training')
+    assert 'has the folders that the config names; classes, 2: road, sky' in capsys.readouterr().out
+
+
+def test_no_layout_of_label_maps(tmp_path):
+    (tmp_path / 'pictures').mkdir()
+    for config, said in ((CAMVID, 'has no usual layout: '),
+                         (UPERNET, 'neither the files that the config names (images/training, annotations/training, ')):
+        told = refusal(config, '--data-root', tmp_path, '--classes', 'road')
+        assert said in told and f'{tmp_path} has pictures/' in told and '--train IMAGES MAPS' in told
+        assert 'images beside maps ({annotations,masks,labels}/{train,val} with images/{train,val}/)' in told
+    lay_out_maps(tmp_path, '{split}', '{split}annot', ['train'])
+    assert 'has no data to validate on' in refusal(CAMVID, '--data-root', tmp_path, '--classes', 'road')
+    lay_out_maps(tmp_path, '{split}', '{split}annot', ['val'])
+    assert 'Add --classes' in refusal(UPERNET, '--data-root', tmp_path)
+    (tmp_path / 'val/val0.jpg').rename(tmp_path / 'val/other.jpg')
+    said = refusal(CAMVID, '--data-root', tmp_path, '--classes', 'road')
+    assert f'--data-root {tmp_path / "val"} {tmp_path / "valannot"}: other.jpg has no label map' in said
+    assert 'no label maps are given' in refusal(CAMVID, '--classes', 'road')
+
+
 def test_mistakes_in_folders_of_label_maps(streets):
-    config = str(CONFIGS / 'dla34_ida_camvid.py')
+    config = CAMVID
     pair = ['--train', streets / 'images/train', streets / 'maps/train']
     val = ['--val', streets / 'images/val', streets / 'maps/val']
     assert 'Add --classes' in refusal(config, *pair, *val)
