@@ -55,8 +55,7 @@ class Following:
 
     def __init__(self, construction: Constructing, found: Definition, function: ast.FunctionDef, args: list,
                  keywords: dict, open_ended: bool) -> None:
-        self.construction, self.found, self.function = construction, found, function
-        self.names, self.open_ended = {'self': construction.itself}, open_ended
+        self.construction, self.found, self.names = construction, found, {'self': construction.itself}
         given = function.args
         if given.posonlyargs or given.vararg:
             raise UnknownError
