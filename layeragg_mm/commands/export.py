@@ -1,0 +1,141 @@
+"""What tools/export.py does."""
+import argparse
+import logging
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+from .. import fuse
+from ..checkpoints import plain_checkpoints
+from ..checkpoints.loading import load_whole
+from ..configs import walk
+from ..deployment import (
+    Agreement,
+    DisagreementError,
+    ExportedFile,
+    check_file,
+    export,
+    exportable,
+    needed,
+    predict,
+    random_images,
+    read_images,
+    times,
+)
+from ..engine import check_checkpoint, trained_classes
+from ..engine.config import read_config
+from ..engine.model_checks import build_model
+from ..errors import InputError, RunError, check_output
+from ..paths import check_file as check_path
+
+__all__ = ['run']
+
+LARGEST_BATCH, SMALLEST_SIDE = 1024, 33
+
+
+def check(args: argparse.Namespace) -> None:
+    for name in ('onnx', 'onnxruntime'):
+        needed(name)
+    if args.out.suffix != '.onnx':
+        raise InputError(f'--out {args.out} is no ONNX file', 'Give a name that ends in .onnx.')
+    check_output(args.out, [args.config, args.checkpoint])
+    if not args.out.parent.is_dir():
+        raise InputError(f'--out {args.out}: there is no folder {args.out.parent}', 'Make it, or write elsewhere.')
+    for file in args.check or ():
+        check_path(file)
+    if args.batch is not None and not 1 <= args.batch <= LARGEST_BATCH:
+        raise InputError(f'--batch {args.batch} is not available', f'Give 1 to {LARGEST_BATCH}, or --free-batch.')
+    for side in args.size or ():
+        if side < SMALLEST_SIDE:
+            raise InputError(f'--size: images of {side} pixels are too small', f'Give {SMALLEST_SIDE} or more.')
+
+
+def size_of(args: argparse.Namespace, cfg: Config) -> tuple[int, int] | None:
+    """Return height and width of the file's images: as given, or those that the test pipeline resizes to."""
+    if args.free_size or args.size:
+        return args.size and tuple(args.size)
+    for _, node in walk(cfg.get('test_dataloader')):
+        if node.get('type') == 'Resize' and isinstance(node.get('scale'), (list, tuple)):
+            width, height = node['scale']
+            return height, width
+    raise InputError(f'{args.config}: its test pipeline does not resize images to one size',
+                     'Give --size HEIGHT WIDTH, or --free-size.')
+
+
+def load(cfg: Config, checkpoint: str) -> tuple[nn.Module, list[str]]:
+    """Return the trained model in evaluation mode, and its classes' names."""
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    with plain_checkpoints():
+        check_checkpoint(checkpoint, 'CHECKPOINT')
+        model = build_model(cfg.model)
+        load_whole(model, checkpoint)
+    classes = trained_classes(checkpoint)
+    if classes is None:
+        classes = next((node['metainfo']['classes'] for _, node in walk(cfg.get('test_dataloader'))
+                        if node.get('metainfo')), ())
+    return model.eval(), list(classes)
+
+
+def told(agreement: Agreement, images: str, outputs: list[str]) -> str:
+    masks = 'masks' in outputs
+    if 'logits' in outputs:
+        return (f'equals torch on {images}: logits within {agreement.score:.0e} of the largest, '
+                f'{agreement.iou:.2%} of the labels')
+    text = (f'equals torch on {images}: {agreement.objects} objects, boxes within {agreement.pixels:.0e} pixels, '
+            f'scores within {agreement.score:.0e}' + f', masks with an IoU of {agreement.iou:.3f} or more' * masks)
+    if agreement.lacking:
+        text += f'; {agreement.lacking} more in one of both, where a rounding decides'
+    return text if agreement.objects else f'found nothing on {images}, and so did torch: give --check IMAGE ...'
+
+
+def print_times(model: nn.Module, file: ExportedFile, image: Tensor, compiled: bool) -> None:
+    fused = fuse(model)
+    runs = {'torch': partial(predict, model, image), 'fused torch': partial(predict, fused, image)}
+    if compiled:
+        whole = fuse(model)
+        whole.backbone.compile()
+        runs['compiled fused torch'] = partial(predict, whole, image)
+    runs['ONNX Runtime'] = partial(file, image.numpy())
+    measured = ', '.join(f'{name} {value:.0f} ms' for name, value in times(runs).items())
+    print(f'{len(image)} x {image.shape[2]} x {image.shape[3]}, {torch.get_num_threads()} threads: {measured}')
+
+
+def run(args: argparse.Namespace) -> None:
+    check(args)
+    MMLogger.get_current_instance().setLevel(logging.ERROR)
+    cfg = read_config(args.config, args.data_root, args.cfg_options)
+    if cfg.get('model') is None:
+        raise InputError(f'{args.config} has no model', 'Give a whole config.')
+    size = size_of(args, cfg)
+    batch = None if args.free_batch else args.batch or 1
+    model, classes = load(cfg, args.checkpoint)
+    network = exportable(model)
+    with tempfile.TemporaryDirectory(dir=args.out.parent) as folder:
+        path = Path(folder, args.out.name)
+        export(network, path, classes=classes, size=size, batch=batch)
+        file = ExportedFile(path)
+        images = list(read_images(cfg, args.check or ()))
+        try:
+            agreement = check_file(model, file, images)
+        except DisagreementError as error:
+            raise RunError(f'{args.out} is not written: ONNX Runtime and torch disagree: {error}',
+                           'Please report it, with the config.') from error
+        path.replace(args.out)
+    name = f'{len(images)} images' if images else 'random images'
+    print(f'{args.out} {told(agreement, name, network.outputs)}')
+    print(f'{args.checkpoint}: {megabytes(args.checkpoint)}, {args.out}: {megabytes(args.out)}')
+    example = torch.from_numpy(file.fitted(images[0].numpy()))[None] if images else next(random_images(file))[:1]
+    print_times(model, file, example.repeat(batch or 1, 1, 1, 1), args.compile)
+    print(f'load it: onnxruntime.InferenceSession({str(args.out)!r}).run({network.outputs}, {{"images": images}})')
+    print(f'images: float32, {batch or "any"} x 3 x {" x ".join(map(str, size or ("any", "any")))}, pixels 0 to 255 in '
+          'the order that OpenCV reads: BGR')
+
+
+def megabytes(path: str | Path) -> str:
+    return f'{Path(path).stat().st_size / 1e6:.1f} MB'
