@@ -1,5 +1,6 @@
 """What tools/export.py does."""
 import argparse
+import copy
 import logging
 import tempfile
 from functools import partial
@@ -9,12 +10,15 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from .. import fuse
 from ..checkpoints import plain_checkpoints
 from ..checkpoints.loading import load_whole
 from ..configs import walk
+from ..datasets.checks import check_data
+from ..datasets.sampling import images_of, spread
 from ..deployment import (
     Agreement,
     DisagreementError,
@@ -24,19 +28,23 @@ from ..deployment import (
     exportable,
     needed,
     predict,
+    quantize,
     random_images,
     read_images,
     times,
 )
-from ..engine import check_checkpoint, trained_classes
+from ..engine import check_checkpoint, check_config, naming_images, trained_classes
+from ..engine.build_errors import saying_nothing
 from ..engine.config import read_config
 from ..engine.model_checks import build_model
 from ..errors import InputError, RunError, check_output
+from ..own_data.use import use_data
 from ..paths import check_file as check_path
 
 __all__ = ['run']
 
 LARGEST_BATCH, SMALLEST_SIDE = 1024, 33
+CALIBRATION_IMAGES = 64
 
 
 def check(args: argparse.Namespace) -> None:
@@ -47,6 +55,10 @@ def check(args: argparse.Namespace) -> None:
     check_output(args.out, [args.config, args.checkpoint])
     if not args.out.parent.is_dir():
         raise InputError(f'--out {args.out}: there is no folder {args.out.parent}', 'Make it, or write elsewhere.')
+    for option in ('data_root', 'train', 'val', 'test', 'classes'):
+        if getattr(args, option) is not None and not args.int8:
+            raise InputError(f'--{option.replace("_", "-")} names data, which only --int8 reads',
+                             'Add --int8, or leave it out.')
     for file in args.check or ():
         check_path(file)
     if args.batch is not None and not 1 <= args.batch <= LARGEST_BATCH:
@@ -70,9 +82,7 @@ def size_of(args: argparse.Namespace, cfg: Config) -> tuple[int, int] | None:
 
 def load(cfg: Config, checkpoint: str) -> tuple[nn.Module, list[str]]:
     """Return the trained model in evaluation mode, and its classes' names."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
     with plain_checkpoints():
-        check_checkpoint(checkpoint, 'CHECKPOINT')
         model = build_model(cfg.model)
         load_whole(model, checkpoint)
     classes = trained_classes(checkpoint)
@@ -94,26 +104,66 @@ def told(agreement: Agreement, images: str, outputs: list[str]) -> str:
     return text if agreement.objects else f'found nothing on {images}, and so did torch: give --check IMAGE ...'
 
 
-def print_times(model: nn.Module, file: ExportedFile, image: Tensor, compiled: bool) -> None:
+def print_times(model: nn.Module, files: dict[str, Path], images: Tensor, compiled: bool) -> None:
+    """Print how long networks in torch and exported files take for a batch of images, side by side."""
     fused = fuse(model)
-    runs = {'torch': partial(predict, model, image), 'fused torch': partial(predict, fused, image)}
+    runs = {'torch': partial(predict, model, images), 'fused torch': partial(predict, fused, images)}
     if compiled:
-        whole = fuse(model)
-        whole.backbone.compile()
-        runs['compiled fused torch'] = partial(predict, whole, image)
-    runs['ONNX Runtime'] = partial(file, image.numpy())
-    measured = ', '.join(f'{name} {value:.0f} ms' for name, value in times(runs).items())
-    print(f'{len(image)} x {image.shape[2]} x {image.shape[3]}, {torch.get_num_threads()} threads: {measured}')
+        part = fuse(model)
+        part.backbone.compile()
+        runs['fused torch with a compiled backbone'] = partial(predict, part, images)
+    runs.update({name: partial(ExportedFile(path), images.numpy()) for name, path in files.items()})
+    batch, _, height, width = images.shape
+    print(f'{batch} x {height} x {width}, {torch.get_num_threads()} threads: '
+          + ', '.join(f'{name} {value:.0f} ms' for name, value in times(runs).items()))
+
+
+def calibrate(cfg: Config, source: ExportedFile, path: Path, target: Path) -> None:
+    """Write the file at ``path`` in 8 bits, with scales that some training images tell."""
+    mode = 'train' if cfg.get('train_dataloader') else 'test'
+    with saying_nothing():
+        images = images_of(check_data(cfg, mode))
+    chosen = [dataset.get_data_info(index)['img_path'] for dataset, index in (
+        images[position] for position in spread(len(images), CALIBRATION_IMAGES))]
+    count = quantize(path, target, (source.fitted(image.numpy()) for image in read_images(cfg, chosen)),
+                     batch=source.traits.batch or 1)
+    print(f'{count} layers in 8 bits, calibrated on {len(chosen)} images ({mode})')
+
+
+def score(cfg: Config, path: Path, folder: str) -> dict[str, float]:
+    """Return the metrics of an exported file on the test data of ``cfg``."""
+    cfg = copy.deepcopy(cfg)
+    cfg.merge_from_dict(dict(work_dir=folder, log_level='ERROR', load_from=None))
+    cfg.model = dict(type='ExportedModel', file=str(path))
+    with naming_images(cfg), saying_nothing():
+        return Runner.from_cfg(cfg).test()
+
+
+def quantized(args: argparse.Namespace, cfg: Config, float_file: ExportedFile, path: Path, folder: str) -> Path:
+    """Return the 8-bit form of the file at ``path``, and tell what it costs in the metrics."""
+    target = Path(folder, 'int8.onnx')
+    calibrate(cfg, float_file, path, target)
+    before, after = (score(cfg, each, folder) for each in (path, target))
+    for name, value in before.items():
+        print(f'{name}: float {value:.4g}, INT8 {after[name]:.4g}')
+    return target
 
 
 def run(args: argparse.Namespace) -> None:
     check(args)
     MMLogger.get_current_instance().setLevel(logging.ERROR)
-    cfg = read_config(args.config, args.data_root, args.cfg_options)
+    cfg = read_config(args.config, cfg_options=args.cfg_options)
     if cfg.get('model') is None:
         raise InputError(f'{args.config} has no model', 'Give a whole config.')
     size = size_of(args, cfg)
     batch = None if args.free_batch else args.batch or 1
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    check_checkpoint(args.checkpoint, 'CHECKPOINT')
+    if args.int8:
+        use_data(cfg, args, trained_classes(args.checkpoint))
+        with saying_nothing():
+            check_config(cfg, 'test')
+            check_data(cfg, 'test')
     model, classes = load(cfg, args.checkpoint)
     network = exportable(model)
     with tempfile.TemporaryDirectory(dir=args.out.parent) as folder:
@@ -126,12 +176,15 @@ def run(args: argparse.Namespace) -> None:
         except DisagreementError as error:
             raise RunError(f'{args.out} is not written: ONNX Runtime and torch disagree: {error}',
                            'Please report it, with the config.') from error
+        on = f'{len(images)} image{"s" * (len(images) > 1)}' if images else 'random images'
+        print(told(agreement, on, network.outputs))
+        files = {'ONNX Runtime': path}
+        if args.int8:
+            files['ONNX Runtime INT8'] = path = quantized(args, cfg, file, path, folder)
+        example = torch.from_numpy(file.fitted(images[0].numpy()))[None] if images else next(random_images(file))[:1]
+        print_times(model, files, example.repeat(batch or 1, 1, 1, 1), args.compile)
         path.replace(args.out)
-    name = f'{len(images)} images' if images else 'random images'
-    print(f'{args.out} {told(agreement, name, network.outputs)}')
     print(f'{args.checkpoint}: {megabytes(args.checkpoint)}, {args.out}: {megabytes(args.out)}')
-    example = torch.from_numpy(file.fitted(images[0].numpy()))[None] if images else next(random_images(file))[:1]
-    print_times(model, file, example.repeat(batch or 1, 1, 1, 1), args.compile)
     print(f'load it: onnxruntime.InferenceSession({str(args.out)!r}).run({network.outputs}, {{"images": images}})')
     print(f'images: float32, {batch or "any"} x 3 x {" x ".join(map(str, size or ("any", "any")))}, pixels 0 to 255 in '
           'the order that OpenCV reads: BGR')

@@ -4,7 +4,9 @@ from .checking import check_file, random_images, read_images, times
 from .exporting import Traits, export
 from .networks import exportable
 from .packages import needed
+from .quantization import quantize
 from .runtime import ExportedFile, ExportedModel, is_exported
 
 __all__ = ['Agreement', 'DisagreementError', 'ExportedFile', 'ExportedModel', 'Traits', 'check_file', 'compare',
-           'export', 'exportable', 'is_exported', 'needed', 'predict', 'random_images', 'read_images', 'times']
+           'export', 'exportable', 'is_exported', 'needed', 'predict', 'quantize', 'random_images', 'read_images',
+           'times']

@@ -6,17 +6,9 @@ from torch import Tensor, nn
 
 from ..necks.deformable import DeformableConv2d
 
-__all__ = ['SampledConv2d', 'sample_deformable']
+__all__ = ['DEFORMABLE', 'SampledConv2d']
 
 DEFORMABLE = DeformableConv2d, ModulatedDeformConv2dPack, DeformConv2dPack
-
-
-def sample_deformable(network: nn.Module) -> None:
-    """Replace in ``network`` every deformable convolution of this package and of mmcv by :class:`SampledConv2d`."""
-    for parent in list(network.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, DEFORMABLE):
-                parent._modules[name] = SampledConv2d(child)
 
 
 class SampledConv2d(nn.Module):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from ..errors import InputError
 from .networks import Detector
 from .packages import needed
 
@@ -56,8 +57,12 @@ def export(network: nn.Module, path: Path, *, classes: list[str], size: tuple[in
         axes.update(labels={axis - (axis > 0): name for axis, name in free.items()}, logits=free)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore')  # of the tracer, of what it takes for constant; the comparison decides
-        torch.onnx.export(network, (images,), str(path), input_names=['images'], output_names=network.outputs,
-                          dynamic_axes=axes, opset_version=OPSET, dynamo=False)
+        try:
+            torch.onnx.export(network, (images,), str(path), input_names=['images'], output_names=network.outputs,
+                              dynamic_axes=axes, opset_version=OPSET, dynamo=False)
+        except torch.onnx.errors.OnnxExporterError as error:
+            raise InputError(f'{type(network.model).__name__} cannot be exported: {str(error).splitlines()[0]}',
+                             'ONNX has more operators for maps of a known size: try --size.') from error
     part = network.prepared.preprocessor
     mean = part.mean.flatten().tolist() if part._enable_normalize else [0.] * 3
     traits = Traits('detector' if isinstance(network, Detector) else 'segmenter', classes, size and list(size), batch,

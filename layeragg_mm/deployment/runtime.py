@@ -53,6 +53,9 @@ class ExportedFile:
         """Return the outputs by name for images (N, 3, H, W), float32, as the file takes them."""
         return dict(zip(self.outputs, self.session.run(None, {'images': images})))
 
+    def __deepcopy__(self, memo: dict) -> 'ExportedFile':
+        return self  # hooks copy models (EMAHook), and nothing of this one changes
+
     def of_image(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs for an image (3, H, W), which may be smaller than the file's size, without a batch."""
         image = self.fitted(image)

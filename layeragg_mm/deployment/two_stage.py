@@ -34,7 +34,7 @@ class RoIReader(nn.Module):
         if len(features) == 1:
             return _aligned(layers[0], features[0], rois)
         levels = self.extractor.map_roi_levels(rois, len(features))
-        places = [(levels == level).nonzero().squeeze(1) for level in range(len(features))]
+        places = [(levels == level).nonzero()[:, 0] for level in range(len(features))]
         read = torch.cat([_aligned(*level, rois[place]) for *level, place in zip(layers, features, places)])
         order = torch.cat(places)
         return read[torch.zeros_like(order).scatter(0, order, torch.arange(order.shape[0], device=order.device))]
@@ -110,7 +110,7 @@ class RoIDetections(nn.Module):
         logits = self.head.mask_head(self.shared(self.read_masks(features, _with_images(boxes))))
         of_class = torch.zeros_like(labels) if self.head.mask_head.class_agnostic else labels
         places = of_class.reshape(-1, 1, 1, 1).expand(-1, -1, *logits.shape[2:])
-        pasted = paste(logits.gather(1, places).squeeze(1).sigmoid(), boxes.reshape(-1, 4), size)
+        pasted = paste(logits.gather(1, places)[:, 0].sigmoid(), boxes.reshape(-1, 4), size)
         return (pasted >= self.mask_thr).reshape(boxes.shape[0], boxes.shape[1], *pasted.shape[1:])
 
 
