@@ -24,6 +24,10 @@ FAMILIES = {
     'mrla_key_correlated_r18': {},
     'rla_mobilenet_v2': {},
     'mrla_efficientnet_b0': {},
+    'pyconv_r18': {},
+    'weightnet_shufflenet_v2_0.5x': {},
+    'dgc_r18': {},
+    'group_ensemble_r50': {},
 }
 SIZES = [(1, 64, 64), (3, 64, 64), (2, 97, 130)]
 NAMES = ['p2', 'p3', 'p4', 'p5']
@@ -35,14 +39,16 @@ def free_axes() -> dict:
 
 def export(model: torch.nn.Module, path: Path, *, dynamo: bool) -> None:
     x = images(2, 3, 96, 64)
+    with torch.no_grad():
+        names = NAMES[:len(model(x))]
     if dynamo:
         options = dict(dynamic_shapes=(free_axes(),), verbose=False)
     else:
         axes = {0: 'batch', 2: 'height', 3: 'width'}
-        options = dict(dynamic_axes=dict.fromkeys(('images', *NAMES), axes))
+        options = dict(dynamic_axes=dict.fromkeys(('images', *names), axes))
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        torch.onnx.export(model, (x,), path, dynamo=dynamo, input_names=['images'], output_names=NAMES, **options)
+        torch.onnx.export(model, (x,), path, dynamo=dynamo, input_names=['images'], output_names=names, **options)
 
 
 def check(path: Path, model: torch.nn.Module) -> None:

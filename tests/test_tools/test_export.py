@@ -73,6 +73,7 @@ def test_a_file_that_disagrees_is_not_left_behind(small, images, run, tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_in_8_bits_with_the_metrics_before_and_after(small, images, digits, run, tmp_path, capsys):
     file = tmp_path / 'model.onnx'
     assert run('export', SMALL, small, '--out', file, '--check', *images, '--int8', '--data-root', digits) == 0
