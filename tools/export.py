@@ -28,6 +28,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--check', nargs='+', metavar='IMAGE', help='compare on these images, not on random ones')
     parser.add_argument('--int8', action='store_true', help='convolutions and linear layers in 8 bits, calibrated on '
                         'training images; tells the metrics on the test images before and after')
+    parser.add_argument('--float-parts', nargs='+', metavar='NAME', help='with --int8: layers in whose names one of '
+                        'these regular expressions is found stay in float, e.g. /mrla/')
     parser.add_argument('--compile', action='store_true', help='also time torch.compile')
     return parser.parse_args()
 

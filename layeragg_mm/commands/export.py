@@ -2,6 +2,7 @@
 import argparse
 import copy
 import logging
+import re
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -55,10 +56,14 @@ def check(args: argparse.Namespace) -> None:
     check_output(args.out, [args.config, args.checkpoint])
     if not args.out.parent.is_dir():
         raise InputError(f'--out {args.out}: there is no folder {args.out.parent}', 'Make it, or write elsewhere.')
-    for option in ('data_root', 'train', 'val', 'test', 'classes'):
+    for option in ('data_root', 'train', 'val', 'test', 'classes', 'float_parts'):
         if getattr(args, option) is not None and not args.int8:
-            raise InputError(f'--{option.replace("_", "-")} names data, which only --int8 reads',
-                             'Add --int8, or leave it out.')
+            raise InputError(f'--{option.replace("_", "-")} is for --int8', 'Add --int8, or leave it out.')
+    for pattern in args.float_parts or ():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise InputError(f'--float-parts {pattern} is no regular expression: {error}', 'Correct it.') from error
     for file in args.check or ():
         check_path(file)
     if args.batch is not None and not 1 <= args.batch <= LARGEST_BATCH:
@@ -118,7 +123,7 @@ def print_times(model: nn.Module, files: dict[str, Path], images: Tensor, compil
           + ', '.join(f'{name} {value:.0f} ms' for name, value in times(runs).items()))
 
 
-def calibrate(cfg: Config, source: ExportedFile, path: Path, target: Path) -> None:
+def calibrate(cfg: Config, source: ExportedFile, path: Path, target: Path, float_parts: list[str]) -> None:
     """Write the file at ``path`` in 8 bits, with scales that some training images tell."""
     mode = 'train' if cfg.get('train_dataloader') else 'test'
     with saying_nothing():
@@ -126,7 +131,7 @@ def calibrate(cfg: Config, source: ExportedFile, path: Path, target: Path) -> No
     chosen = [dataset.get_data_info(index)['img_path'] for dataset, index in (
         images[position] for position in spread(len(images), CALIBRATION_IMAGES))]
     count = quantize(path, target, (source.fitted(image.numpy()) for image in read_images(cfg, chosen)),
-                     batch=source.traits.batch or 1)
+                     batch=source.traits.batch or 1, float_parts=float_parts)
     print(f'{count} layers in 8 bits, calibrated on {len(chosen)} images ({mode})')
 
 
@@ -142,7 +147,7 @@ def score(cfg: Config, path: Path, folder: str) -> dict[str, float]:
 def quantized(args: argparse.Namespace, cfg: Config, float_file: ExportedFile, path: Path, folder: str) -> Path:
     """Return the 8-bit form of the file at ``path``, and tell what it costs in the metrics."""
     target = Path(folder, 'int8.onnx')
-    calibrate(cfg, float_file, path, target)
+    calibrate(cfg, float_file, path, target, args.float_parts or [])
     before, after = (score(cfg, each, folder) for each in (path, target))
     for name, value in before.items():
         print(f'{name}: float {value:.4g}, INT8 {after[name]:.4g}')

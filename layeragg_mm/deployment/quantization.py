@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import InputError
+from ..words import some
 from .packages import needed
 
-__all__ = ['FLOAT_PARTS', 'quantize']
+__all__ = ['quantize']
 
 OPERATORS = ['Conv', 'ConvTranspose', 'Gemm']  # a product that lays masks into boxes (MatMul) is no layer
-FLOAT_PARTS = ()
 
 
 class _Images:
@@ -25,7 +26,7 @@ class _Images:
 
 
 def quantize(source: Path, target: Path, images: Iterable[np.ndarray], *, batch: int = 1,
-             float_parts: Iterable[str] = FLOAT_PARTS) -> int:
+             float_parts: Iterable[str] = ()) -> int:
     """Write an exported file with 8-bit convolutions and linear layers (static quantisation, QDQ, per channel).
 
     Args:
@@ -33,14 +34,20 @@ def quantize(source: Path, target: Path, images: Iterable[np.ndarray], *, batch:
         target: of the result.
         images: for calibration, (3, H, W) as the file takes them: their activations tell the scales.
         batch: of the file.
-        float_parts: regular expressions of names of operators that stay in float.
+        float_parts: regular expressions; operators in whose names one is found stay in float.
 
     Returns:
         Number of operators in 8 bits.
+
+    Raises:
+        InputError: no operator has such a name.
     """
     quantization = needed('onnxruntime.quantization')
     onnx = needed('onnx')
     nodes = [node.name for node in onnx.load(str(source)).graph.node if node.op_type in OPERATORS]
+    for part in float_parts:
+        if not any(re.search(part, name) for name in nodes):
+            raise InputError(f'--float-parts {part}: no layer has such a name', f'There are {some(nodes)}.')
     kept = [name for name in nodes if any(re.search(part, name) for part in float_parts)]
     logging.getLogger().setLevel(logging.ERROR)  # it advises of steps that are taken here
     quantization.quantize_static(

@@ -64,7 +64,10 @@ def check(path: Path, model: torch.nn.Module) -> None:
             np.testing.assert_allclose(one, other, rtol=0, atol=relative * other.abs().max().item())
 
 
-every_family = pytest.mark.parametrize('name', slow_but(['rla_r18', 'mrla_r18', 'mrla_base_r18', 'dla46_c'], FAMILIES))
+QUICK = ['rla_r18', 'mrla_r18', 'mrla_base_r18', 'dla46_c']
+# Their convolutions are of many parts, and torch.export takes long with them.
+ONNX_ALONE = {'pyconv_r18', 'weightnet_shufflenet_v2_0.5x', 'dgc_r18', 'group_ensemble_r50'}
+every_family = pytest.mark.parametrize('name', slow_but(QUICK, FAMILIES))
 
 
 @every_family
@@ -83,7 +86,7 @@ def test_onnx_by_dynamo_with_free_batch_and_size(name, shallow, tmp_path):
     check(tmp_path / 'model.onnx', model)
 
 
-@every_family
+@pytest.mark.parametrize('name', slow_but(QUICK, sorted(FAMILIES.keys() - ONNX_ALONE)))
 def test_torch_export_with_free_batch_and_size(name, shallow):
     model = build(name, **FAMILIES[name]).eval()
     exported = torch.export.export(

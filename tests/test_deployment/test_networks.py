@@ -38,8 +38,7 @@ def noise(*size):
 @pytest.mark.parametrize('name', [
     'fcos_mrla_tiny_digits', 'dla34_ida_digits',
     pytest.param('retinanet_dla34_ida', marks=pytest.mark.slow),
-    pytest.param('centernet_dla34', marks=pytest.mark.slow),
-    pytest.param('centernet_dla34_flip', marks=pytest.mark.slow)])
+    pytest.param('centernet_dla34', marks=pytest.mark.slow)])
 def test_one_file_for_any_batch_and_size(name, tmp_path):
     model = build(name)
     export(exportable(model), tmp_path / 'model.onnx', classes=['a'], size=None, batch=None)
