@@ -11,7 +11,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..configs import type_of
-from .agreement import Agreement, compare, predict
+from .agreement import Agreement, DisagreementError, compare, predict
 from .runtime import ExportedFile
 
 __all__ = ['check_file', 'random_images', 'read_images', 'times']
@@ -55,7 +55,12 @@ def check_file(model: nn.Module, file: ExportedFile, images: Sequence[Tensor] = 
                for image in images) if images else random_images(file)
     result = Agreement()
     for batch in batches:
-        result = result.joined(compare(predict(model, batch), file(batch.numpy())))
+        try:
+            found = file(batch.numpy())
+        except Exception as error:  # each of its errors has a class of its own
+            raise DisagreementError(f'ONNX Runtime stops at images of {tuple(batch.shape)}: '
+                                    f'{str(error).strip().splitlines()[0]}') from error
+        result = result.joined(compare(predict(model, batch), found))
     result.check()
     return result
 
