@@ -12,7 +12,7 @@
 STACK ?= onedl
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-REQUIREMENTS := requirements/build.txt requirements/mm-$(STACK).txt requirements/runtime.txt requirements/tests.txt
+REQUIREMENTS := requirements/build.txt requirements/mm-$(STACK).txt requirements/runtime.txt requirements/deploy.txt requirements/tests.txt
 
 ifeq ($(filter $(STACK),onedl openmmlab),)
 $(error STACK=$(STACK) is not known; allowed: onedl, openmmlab)

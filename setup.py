@@ -46,5 +46,5 @@ setup(
     packages=find_packages(include=['layeragg_mm', 'layeragg_mm.*']),
     cmdclass=dict(build_py=BuildWithMim),
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(file) for name, file in
-                    (('onedl', 'mm-onedl'), ('openmmlab', 'mm-openmmlab'), ('tests', 'tests'))})
+    extras_require=dict(onedl=requirements('mm-onedl'), openmmlab=requirements('mm-openmmlab'),
+                        deploy=requirements('deploy'), tests=requirements('tests') + requirements('deploy')))

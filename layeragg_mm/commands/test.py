@@ -6,6 +6,7 @@ from mmdet.utils import setup_cache_size_limit_of_dynamo
 from mmengine.runner import Runner
 
 from ..checkpoints import plain_checkpoints, trust_checkpoints
+from ..deployment import ExportedFile, is_exported
 from ..engine import (
     NameUnfitFilesHook,
     check_checkpoint,
@@ -21,10 +22,25 @@ from ..engine import (
 from ..engine.segmentation import is_segmentation
 from ..engine.test_outputs import check_out, paint_pictures, write_maps
 from ..engine.tta import use_tta
-from ..errors import tracebacks_in
+from ..errors import InputError, tracebacks_in
 from ..own_data.use import use_data
+from ..paths import check_checkpoint_file
 
 __all__ = ['run']
+
+
+def checkpoint_classes(args: argparse.Namespace) -> list[str] | None:
+    check_checkpoint(args.checkpoint, 'CHECKPOINT')
+    return trained_classes(args.checkpoint)
+
+
+def exported_classes(args: argparse.Namespace) -> list[str] | None:
+    for option in ('tta', 'fuse'):
+        if getattr(args, option):
+            raise InputError(f'--{option} is for checkpoints, and {args.checkpoint} is an exported file',
+                             f'Leave --{option} out.')
+    check_checkpoint_file(args.checkpoint, 'CHECKPOINT')
+    return ExportedFile(args.checkpoint).traits.classes or None
 
 
 def run(args: argparse.Namespace) -> None:
@@ -34,10 +50,10 @@ def run(args: argparse.Namespace) -> None:
     segmentation = is_segmentation(cfg)
     if args.out is not None:
         check_out(args.out, segmentation=segmentation)
-    check_checkpoint(args.checkpoint, 'CHECKPOINT')
-    use_data(cfg, args, trained_classes(args.checkpoint))
+    exported = is_exported(args.checkpoint)
+    use_data(cfg, args, exported_classes(args) if exported else checkpoint_classes(args))
     cfg = config_of_run(cfg, args)
-    cfg.load_from = args.checkpoint
+    cfg.load_from = None if exported else args.checkpoint
     if args.out is not None and segmentation:
         write_maps(cfg, args.out)
     if args.show or args.show_dir:
@@ -45,6 +61,8 @@ def run(args: argparse.Namespace) -> None:
     model = check_config(cfg, 'test')
     with plain_checkpoints(), tracebacks_in(cfg.work_dir), naming_images(cfg), naming_nodes(cfg):
         check_testing(cfg, model)
+        if exported:
+            cfg.model = dict(type='ExportedModel', file=args.checkpoint)
         if args.tta:
             use_tta(cfg)
         if args.fuse:

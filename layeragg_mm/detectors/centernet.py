@@ -8,7 +8,7 @@ from torch import Tensor
 from ..checkpoints.centernet import translate_centernet
 from ..checkpoints.whole_model import TranslatedModelMixin
 
-__all__ = ['CenterNetDLA']
+__all__ = ['CenterNetDLA', 'flip_mean']
 
 
 @MODELS.register_module()
@@ -34,12 +34,12 @@ class CenterNetDLA(TranslatedModelMixin, CenterNet):
         images = torch.cat([batch_inputs, batch_inputs.flip(-1)])
         (heatmaps,), (sizes,), (offsets,) = self.bbox_head(self.extract_feat(images))
         results = self.bbox_head.predict_by_feat(
-            [_flip_mean(heatmaps)], [_flip_mean(sizes)], [offsets[:len(batch_inputs)]],
+            [flip_mean(heatmaps)], [flip_mean(sizes)], [offsets[:len(batch_inputs)]],
             batch_img_metas=[sample.metainfo for sample in batch_data_samples], rescale=rescale)
         return self.add_pred_to_datasample(batch_data_samples, results)
 
 
-def _flip_mean(maps: Tensor) -> Tensor:
+def flip_mean(maps: Tensor) -> Tensor:
     """Return the mean of the maps of images, the first half of the batch, and of their mirror images, the second."""
     straight, mirrored = maps.chunk(2)
     return (straight + mirrored.flip(-1)) / 2

@@ -65,8 +65,10 @@ def check_training(cfg: Config, skip: bool = False, model: nn.Module | None = No
 def check_testing(cfg: Config, model: nn.Module) -> None:
     """Raise an :class:`InputError` unless testing ``cfg`` has its files, fitting classes and a checkpoint that fits.
 
-    The checkpoint, which :func:`check_checkpoint` has seen, is loaded into ``model``, that of ``cfg``.
+    The checkpoint, which :func:`check_checkpoint` has seen, is loaded into ``model``, that of ``cfg``. Without one, an
+    exported file is tested.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    load_whole(model, cfg.load_from)
+    if cfg.load_from is not None:
+        load_whole(model, cfg.load_from)
     check_evaluated(cfg, 'test', check_data(cfg, 'test'), check_evaluators(cfg, 'test'))

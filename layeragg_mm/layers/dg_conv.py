@@ -2,6 +2,7 @@
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .composite_conv import CompositeConv2d
@@ -101,8 +102,8 @@ class DGConv2d(CompositeConv2d):
         # Without reading n into the program, which a graph could not follow.
         n = self._inactive_channels.clamp(0, self.in_channels)
         ordered = saliency.detach().sort(1).values
-        below = torch.cat([ordered.new_full((len(ordered), 1), -1), ordered], 1)  # of n = 0: nothing is as small
-        threshold = below.gather(1, n.expand(len(below), 1))
+        below = F.pad(ordered, (1, 0), value=-1.)  # of n = 0: nothing is as small
+        threshold = below.gather(1, n.expand(below.shape[0], 1))
         return saliency * (saliency > threshold)
 
 

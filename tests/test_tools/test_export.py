@@ -1,0 +1,99 @@
+"""Exported files find what the network in torch finds, and are scored as checkpoints are."""
+import sys
+
+import drawn
+import onnx
+import onnxruntime
+import pytest
+import torch
+from conftest import CONFIGS, refused
+from mmengine.config import Config
+from mmengine.fileio import load
+from mmengine.registry import MODELS, init_default_scope
+
+from layeragg_mm.deployment import agreement, checking, predict, read_images
+
+DIGITS, SMALL = CONFIGS / 'mask_rcnn_mrla_r50_digits.py', CONFIGS / 'fcos_mrla_tiny_digits.py'
+
+
+@pytest.fixture(autouse=True)
+def timed_once(monkeypatch):
+    monkeypatch.setattr(checking, 'ROUNDS', 1)
+
+
+def seeded(config, images, folder):
+    """Write a checkpoint of a config with seeded weights that find something in images like these."""
+    init_default_scope('mmdet')
+    cfg = Config.fromfile(config)
+    model = drawn.draw(MODELS.build(cfg.model), torch.stack(list(read_images(cfg, images))), predict)
+    torch.save(dict(state_dict=model.state_dict()), folder / 'seeded.pth')
+    return folder / 'seeded.pth'
+
+
+@pytest.fixture(scope='module')
+def images(digits):
+    return sorted(map(str, digits.glob('val/*')))
+
+
+@pytest.fixture(scope='module')
+def small(images, tmp_path_factory):
+    """A checkpoint of a small FCOS."""
+    return seeded(SMALL, images, tmp_path_factory.mktemp('small'))
+
+
+def found_by(run, weights, digits, folder):
+    """Return what tools/test.py finds with a checkpoint or an exported file."""
+    out = folder / f'{weights.suffix}.pkl'
+    assert run('test', DIGITS, weights, '--data-root', digits, '--work-dir', folder / 'work', '--out', out) == 0
+    return load(out)
+
+
+@pytest.mark.slow
+def test_the_demo_s_network_exported_whole_and_tested(images, digits, run, tmp_path, capsys):
+    checkpoint, tmp_path = seeded(DIGITS, images, tmp_path), tmp_path / 'out'
+    tmp_path.mkdir()
+    file = tmp_path / 'model.onnx'
+    assert run('export', DIGITS, checkpoint, '--out', file, '--check', images[0]) == 0
+    said = capsys.readouterr().out
+    assert 'equals torch on 1 image: 50 objects' in said and 'fused torch' in said
+    assert [path.name for path in tmp_path.iterdir()] == ['model.onnx']
+    session = onnxruntime.InferenceSession(file)
+    assert [output.name for output in session.get_outputs()] == ['boxes', 'scores', 'labels', 'masks']
+    for one, other in zip(*(found_by(run, weights, digits, tmp_path) for weights in (checkpoint, file)), strict=True):
+        one, other = one['pred_instances'], other['pred_instances']
+        assert len(one['scores']) >= 40
+        torch.testing.assert_close(one['scores'], other['scores'], rtol=0, atol=1e-3)
+        torch.testing.assert_close(one['bboxes'], other['bboxes'], rtol=0, atol=.1)
+
+
+def test_a_file_that_disagrees_is_not_left_behind(small, images, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(agreement, 'PIXELS', -1.)
+    said = run('export', SMALL, small, '--out', tmp_path / 'model.onnx', '--check', *images)
+    assert 'ONNX Runtime and torch disagree' in said  # with sys.exit(text), the exit code is 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_in_8_bits_with_the_metrics_before_and_after(small, images, digits, run, tmp_path, capsys):
+    file = tmp_path / 'model.onnx'
+    assert run('export', SMALL, small, '--out', file, '--check', *images, '--int8', '--data-root', digits,
+               '--float-parts', '/mrla/') == 0
+    said = capsys.readouterr().out
+    assert 'calibrated on 8 images (train)' in said and 'coco/bbox_mAP: float' in said
+    convolutions = {node.name: node.input[0] for node in onnx.load(file).graph.node if node.op_type == 'Conv'}
+    for name, source in convolutions.items():
+        assert ('DequantizeLinear' in source) != ('/mrla/' in name)
+    assert run('test', SMALL, file, '--data-root', digits, '--work-dir', tmp_path / 'work') == 0
+
+
+def test_input_that_cannot_be_exported(small, digits, run, tmp_path, capsys, monkeypatch):
+    out = '--out', tmp_path / 'model.onnx'
+    assert 'no ONNX file' in refused(run, capsys, 'export', SMALL, small, '--out', tmp_path / 'model.pt')
+    assert '--batch 0' in refused(run, capsys, 'export', SMALL, small, *out, '--batch', 0)
+    assert '--data-root is for --int8' in refused(run, capsys, 'export', SMALL, small, *out, '--data-root', digits)
+    assert 'regular expression' in refused(run, capsys, 'export', SMALL, small, *out, '--int8', '--float-parts', '(')
+    assert '--free-size' in refused(run, capsys, 'export', CONFIGS / 'dla34_ida_camvid.py', small, *out)
+    out[1].write_bytes(b'no ONNX')
+    assert 'cannot load it' in refused(run, capsys, 'test', SMALL, out[1], '--data-root', digits)
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    assert 'layeragg-mm[deploy]' in refused(run, capsys, 'export', SMALL, small, *out)
