@@ -20,6 +20,8 @@ from layeragg_mm.deployment.two_stage import paste
 from layeragg_mm.errors import InputError
 from layeragg_mm.necks.deformable import DeformableConv2d
 
+pytestmark = pytest.mark.slow
+
 
 def build(name):
     """Return a config's model with seeded weights, calibrated on noise."""
@@ -36,9 +38,7 @@ def noise(*size):
 
 
 @pytest.mark.parametrize('name', [
-    'fcos_mrla_tiny_digits', 'dla34_ida_digits',
-    pytest.param('retinanet_dla34_ida', marks=pytest.mark.slow),
-    pytest.param('centernet_dla34', marks=pytest.mark.slow)])
+    'fcos_mrla_tiny_digits', 'dla34_ida_digits', 'retinanet_dla34_ida', 'centernet_dla34'])
 def test_one_file_for_any_batch_and_size(name, tmp_path):
     model = build(name)
     export(exportable(model), tmp_path / 'model.onnx', classes=['a'], size=None, batch=None)

@@ -13,6 +13,8 @@ from mmengine.registry import MODELS, init_default_scope
 
 from layeragg_mm.deployment import agreement, checking, predict, read_images
 
+pytestmark = pytest.mark.slow
+
 DIGITS, SMALL = CONFIGS / 'mask_rcnn_mrla_r50_digits.py', CONFIGS / 'fcos_mrla_tiny_digits.py'
 
 
@@ -48,7 +50,6 @@ def found_by(run, weights, digits, folder):
     return load(out)
 
 
-@pytest.mark.slow
 def test_the_demo_s_network_exported_whole_and_tested(images, digits, run, tmp_path, capsys):
     checkpoint, tmp_path = seeded(DIGITS, images, tmp_path), tmp_path / 'out'
     tmp_path.mkdir()
@@ -73,7 +74,6 @@ def test_a_file_that_disagrees_is_not_left_behind(small, images, run, tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 def test_in_8_bits_with_the_metrics_before_and_after(small, images, digits, run, tmp_path, capsys):
     file = tmp_path / 'model.onnx'
     assert run('export', SMALL, small, '--out', file, '--check', *images, '--int8', '--data-root', digits,
