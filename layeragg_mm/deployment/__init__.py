@@ -5,8 +5,9 @@ from .exporting import Traits, export
 from .networks import exportable
 from .packages import needed
 from .quantization import quantize
+from .replacing import replace_modules
 from .runtime import ExportedFile, ExportedModel, is_exported
 
 __all__ = ['Agreement', 'DisagreementError', 'ExportedFile', 'ExportedModel', 'Traits', 'check_file', 'compare',
            'export', 'exportable', 'is_exported', 'needed', 'predict', 'quantize', 'random_images', 'read_images',
-           'times']
+           'replace_modules', 'times']

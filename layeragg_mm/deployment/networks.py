@@ -7,10 +7,9 @@ from torch import Tensor, nn
 
 from ..fusion import fuse
 from .centernet import CenterNetDetections, with_mirrored
-from .deformable import DEFORMABLE, SampledConv2d
 from .dense import DenseDetections
-from .pooling import AdaptivePool2d
 from .refusals import refuse
+from .replacing import replace_modules
 from .two_stage import RoIDetections
 
 __all__ = ['Detector', 'Segmenter', 'exportable']
@@ -30,14 +29,7 @@ def exportable(model: nn.Module) -> nn.Module:
             refuse(model)
     kind = Detector if isinstance(model, BaseDetector) else Segmenter
     kind(model)  # refuses before it is worth the copying
-    model = fuse(model)
-    for parent in list(model.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, DEFORMABLE):
-                parent._modules[name] = SampledConv2d(child)
-            elif isinstance(child, nn.AdaptiveAvgPool2d) and child.output_size not in (1, (1, 1)):
-                parent._modules[name] = AdaptivePool2d(child)
-    return kind(model).eval()
+    return kind(replace_modules(fuse(model))).eval()
 
 
 class Prepared(nn.Module):

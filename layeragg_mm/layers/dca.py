@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .channel_attention import global_average
 from .conv_norm import ConvSequential, pixel_norm
+from .pooling import adaptive_average
 
 __all__ = ['CONNECTED', 'ConnectedCBAM', 'ConnectedGC', 'ConnectedGE', 'ConnectedSE', 'ConnectedSK']
 
@@ -303,7 +304,7 @@ class SpatialGate(nn.Module):
         profile = channel_profile(x)
         if previous is not None:
             if previous.shape[2:] != x.shape[2:]:
-                previous = F.adaptive_avg_pool2d(previous, x.shape[2:])
+                previous = adaptive_average(previous, x.shape[2:])
             now, before = self.weight
             profile = F.relu(self.mixed_norm(now * profile + before * channel_profile(previous)))
         return self.score(profile).sigmoid() * x

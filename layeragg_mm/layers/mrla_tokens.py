@@ -33,8 +33,8 @@ class TokenAttention(QueryKeyValue):
 
     def split(self, tokens: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Return the normalised tokens: those that are no patches, (N, P, C), and the patches as a map."""
-        others, patches = self.norm(tokens).split([tokens.shape[1] - size[0] * size[1], size[0] * size[1]], 1)
-        return others, as_map(patches, size)
+        tokens, others = self.norm(tokens), tokens.shape[1] - size[0] * size[1]
+        return tokens[:, :others], as_map(tokens[:, others:], size)
 
 
 class LightTokenAttention(TokenAttention):
@@ -120,4 +120,5 @@ class BaseTokenAttention(TokenAttention):
 
 def as_map(patches: Tensor, size: tuple[int, int]) -> Tensor:
     """Return patches (N, L, C) as a map (N, C, height, width)."""
-    return patches.transpose(1, 2).unflatten(2, size)
+    images, _, channels = patches.shape
+    return patches.transpose(1, 2).reshape(images, channels, *size)  # unflatten: an exporter would keep the size

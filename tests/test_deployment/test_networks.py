@@ -15,7 +15,7 @@ import layeragg_mm.segmentation  # noqa: F401  (registers)
 from layeragg_mm.deployment import ExportedFile, compare, export, exportable, predict
 from layeragg_mm.deployment.agreement import DisagreementError
 from layeragg_mm.deployment.deformable import SampledConv2d
-from layeragg_mm.deployment.pooling import AdaptivePool2d
+from layeragg_mm.deployment.replacing import AdaptivePool2d
 from layeragg_mm.deployment.two_stage import paste
 from layeragg_mm.errors import InputError
 from layeragg_mm.necks.deformable import DeformableConv2d
