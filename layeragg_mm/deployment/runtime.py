@@ -101,7 +101,8 @@ def fill_detections(sample: BaseDataElement, found: dict[str, Tensor], size: tup
     found = {name: value[there] for name, value in found.items()}
     boxes = clip(found['boxes'], size) if 'border' not in sample else (
         found['boxes'] - found['boxes'].new_tensor(sample.border)[[2, 0, 2, 0]])  # CenterNet's are not clipped
-    boxes = boxes / boxes.new_tensor(sample.scale_factor).repeat(2)
+    if 'scale_factor' in sample:  # CenterNet's pipeline resizes nothing
+        boxes = boxes / boxes.new_tensor(sample.scale_factor).repeat(2)
     sample.pred_instances = InstanceData(bboxes=boxes, scores=found['scores'], labels=found['labels'])
     if 'masks' in found:
         masks = found['masks'][:, :size[0], :size[1]]

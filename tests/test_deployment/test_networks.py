@@ -8,6 +8,7 @@ import torch
 from conftest import CONFIGS
 from mmcv.ops import DeformConv2dPack, ModulatedDeformConv2dPack
 from mmdet.models.roi_heads.mask_heads.fcn_mask_head import _do_paste_mask
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
@@ -16,6 +17,7 @@ from layeragg_mm.deployment import ExportedFile, compare, export, exportable, pr
 from layeragg_mm.deployment.agreement import DisagreementError
 from layeragg_mm.deployment.deformable import SampledConv2d
 from layeragg_mm.deployment.replacing import AdaptivePool2d
+from layeragg_mm.deployment.runtime import fill_detections
 from layeragg_mm.deployment.two_stage import paste
 from layeragg_mm.errors import InputError
 from layeragg_mm.necks.deformable import DeformableConv2d
@@ -105,3 +107,13 @@ def test_an_image_without_objects(tmp_path):
     export(exportable(model), tmp_path / 'model.onnx', classes=['a'], size=(64, 64), batch=1)
     session = onnxruntime.InferenceSession(tmp_path / 'model.onnx')
     assert session.run(['boxes'], dict(images=noise(1, 64, 64).numpy()))[0].shape == (1, 0, 4)
+
+
+def test_boxes_of_an_image_that_centernet_s_pipeline_padded():
+    """It resizes nothing, and notes the border: top, bottom, left, right."""
+    sample = DetDataSample(metainfo=dict(ori_shape=(96, 112), border=np.array([16, 112, 8, 120])))
+    found = dict(boxes=torch.tensor([[20., 30., 60., 70.], [0., 0., 0., 0.]]), scores=torch.tensor([.5, 0.]),
+                 labels=torch.tensor([3, -1]))
+    fill_detections(sample, found, (128, 128))
+    assert sample.pred_instances.bboxes.tolist() == [[12., 14., 52., 54.]]
+    assert sample.pred_instances.labels.tolist() == [3]
