@@ -171,11 +171,11 @@ def run(args: argparse.Namespace) -> None:
             check_data(cfg, 'test')
     model, classes = load(cfg, args.checkpoint)
     network = exportable(model)
+    images = list(read_images(cfg, args.check or ()))
     with tempfile.TemporaryDirectory(dir=args.out.parent) as folder:
         path = Path(folder, args.out.name)
         export(network, path, classes=classes, size=size, batch=batch)
         file = ExportedFile(path)
-        images = list(read_images(cfg, args.check or ()))
         try:
             agreement = check_file(model, file, images)
         except DisagreementError as error:

@@ -3,9 +3,11 @@ import argparse
 
 from mmdet.evaluation import DumpDetResults
 from mmdet.utils import setup_cache_size_limit_of_dynamo
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ..checkpoints import plain_checkpoints, trust_checkpoints
+from ..configs import walk
 from ..deployment import ExportedFile, is_exported
 from ..engine import (
     NameUnfitFilesHook,
@@ -25,6 +27,7 @@ from ..engine.tta import use_tta
 from ..errors import InputError, tracebacks_in
 from ..own_data.use import use_data
 from ..paths import check_checkpoint_file
+from ..words import some
 
 __all__ = ['run']
 
@@ -34,13 +37,26 @@ def checkpoint_classes(args: argparse.Namespace) -> list[str] | None:
     return trained_classes(args.checkpoint)
 
 
-def exported_classes(args: argparse.Namespace) -> list[str] | None:
+def exported_classes(cfg: Config, args: argparse.Namespace) -> list[str] | None:
     for option in ('tta', 'fuse'):
         if getattr(args, option):
             raise InputError(f'--{option} is for checkpoints, and {args.checkpoint} is an exported file',
                              f'Leave --{option} out.')
     check_checkpoint_file(args.checkpoint, 'CHECKPOINT')
-    return ExportedFile(args.checkpoint).traits.classes or None
+    traits = ExportedFile(args.checkpoint).traits
+    kind = 'segmenter' if is_segmentation(cfg) else 'detector'
+    if traits.kind != kind:
+        raise InputError(f'{args.checkpoint} is of a {traits.kind}, and {args.config} of a {kind}',
+                         'Give the config that it was exported from.')
+    return traits.classes or None
+
+
+def check_count(cfg: Config, args: argparse.Namespace, classes: list[str] | None) -> None:
+    """Raise an :class:`InputError` unless the model of ``cfg`` has as many classes as an exported file."""
+    counts = {node['num_classes'] for _, node in walk(cfg.model) if 'num_classes' in node}
+    if classes and counts and len(classes) not in counts:
+        raise InputError(f'{args.checkpoint} has {len(classes)} classes ({some(classes)}), and the model of '
+                         f'{args.config} {max(counts)}', 'Give the config that it was exported from.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -51,7 +67,10 @@ def run(args: argparse.Namespace) -> None:
     if args.out is not None:
         check_out(args.out, segmentation=segmentation)
     exported = is_exported(args.checkpoint)
-    use_data(cfg, args, exported_classes(args) if exported else checkpoint_classes(args))
+    classes = exported_classes(cfg, args) if exported else checkpoint_classes(args)
+    use_data(cfg, args, classes)
+    if exported:
+        check_count(cfg, args, classes)
     cfg = config_of_run(cfg, args)
     cfg.load_from = None if exported else args.checkpoint
     if args.out is not None and segmentation:

@@ -11,6 +11,8 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..configs import type_of
+from ..errors import InputError
+from ..tracebacks import described
 from .agreement import Agreement, DisagreementError, compare, predict
 from .runtime import ExportedFile
 
@@ -24,10 +26,19 @@ ROUNDS = 7
 
 
 def read_images(cfg: Config, files: Sequence[str]) -> Iterator[Tensor]:
-    """Yield images (3, H, W) as the test pipeline of ``cfg`` makes them of ``files``, float32, 0 to 255."""
+    """Yield images (3, H, W) as the test pipeline of ``cfg`` makes them of ``files``, float32, 0 to 255.
+
+    Raises:
+        InputError: it cannot read a file, or do with it what it does.
+    """
     pipeline = Compose([step for step in get_test_pipeline_cfg(cfg) if not type_of(step).endswith('LoadAnnotations')])
     for file in files:
-        yield pipeline(dict(img_path=file, img_id=0))['inputs'].float()
+        try:
+            image = pipeline(dict(img_path=file, img_id=0))['inputs'].float()
+        except Exception as error:  # each transform has its own
+            raise InputError(f'{file}: the test pipeline cannot take it: {described(error)}',
+                             'Fetch it again, or name another image.') from error
+        yield image
 
 
 def random_images(file: ExportedFile) -> Iterator[Tensor]:

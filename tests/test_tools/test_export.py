@@ -93,7 +93,19 @@ def test_input_that_cannot_be_exported(small, digits, run, tmp_path, capsys, mon
     assert '--data-root is for --int8' in refused(run, capsys, 'export', SMALL, small, *out, '--data-root', digits)
     assert 'regular expression' in refused(run, capsys, 'export', SMALL, small, *out, '--int8', '--float-parts', '(')
     assert '--free-size' in refused(run, capsys, 'export', CONFIGS / 'dla34_ida_camvid.py', small, *out)
+    (tmp_path / 'cut.png').write_bytes(b'no image')
+    assert 'cut.png: the test pipeline' in refused(run, capsys, 'export', SMALL, small, *out, '--check',
+                                                   tmp_path / 'cut.png')
+    assert not out[1].exists()
     out[1].write_bytes(b'no ONNX')
     assert 'cannot load it' in refused(run, capsys, 'test', SMALL, out[1], '--data-root', digits)
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
     assert 'layeragg-mm[deploy]' in refused(run, capsys, 'export', SMALL, small, *out)
+
+
+def test_a_file_of_another_network_is_refused(small, coco, semantic_digits, run, tmp_path, capsys):
+    file = tmp_path / 'model.onnx'
+    assert run('export', SMALL, small, '--out', file, '--size', 64, 64) == 0
+    assert 'is of a detector, and' in refused(
+        run, capsys, 'test', CONFIGS / 'dla34_ida_digits.py', file, '--data-root', semantic_digits)
+    assert 'has 10 classes' in refused(run, capsys, 'test', CONFIGS / 'retinanet_r50.py', file, '--data-root', coco)
