@@ -66,7 +66,7 @@ def export(network: nn.Module, path: Path, *, classes: list[str], size: tuple[in
     part = network.prepared.preprocessor
     mean = part.mean.flatten().tolist() if part._enable_normalize else [0.] * 3
     traits = Traits('detector' if isinstance(network, Detector) else 'segmenter', classes, size and list(size), batch,
-                    mean[::-1] if part._channel_conversion else mean)
+                    mean[::-1] if network.prepared.turns_channels else mean)
     model = onnx.load(str(path))
     onnx.helper.set_model_props(model, {KEY: json.dumps(traits._asdict())})
     onnx.save(model, str(path))

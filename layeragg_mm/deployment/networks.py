@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 from mmdet.models import BaseDetector, CenterNet, SingleStageDetector, TwoStageDetector
-from mmengine.model import ImgDataPreprocessor
+from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
 from ..fusion import fuse
@@ -40,22 +40,29 @@ class Prepared(nn.Module):
         divisor: of the padded height and width.
     """
 
-    def __init__(self, preprocessor: ImgDataPreprocessor, divisor: int) -> None:
+    def __init__(self, preprocessor: BaseDataPreprocessor, divisor: int) -> None:
         super().__init__()
-        if not isinstance(preprocessor, ImgDataPreprocessor):
+        if not isinstance(preprocessor, BaseDataPreprocessor) or not hasattr(preprocessor, '_enable_normalize'):
             refuse(preprocessor)
         self.preprocessor, self.divisor = preprocessor, divisor
+        self.turns_channels = turns_channels(preprocessor)
+        self.filled_with = getattr(preprocessor, 'pad_value', getattr(preprocessor, 'pad_val', 0))
 
     def forward(self, images: Tensor) -> Tensor:
         part = self.preprocessor
-        if part._channel_conversion:
+        if self.turns_channels:
             images = images.flip(1)
         if part._enable_normalize:
             images = (images - part.mean) / part.std
         if self.divisor > 1:
             height, width = images.shape[2:]
-            images = F.pad(images, (0, -width % self.divisor, 0, -height % self.divisor), value=part.pad_value)
+            images = F.pad(images, (0, -width % self.divisor, 0, -height % self.divisor), value=self.filled_with)
         return images
+
+
+def turns_channels(preprocessor: BaseDataPreprocessor) -> bool:
+    """Tell whether channels are turned; MMSegmentation 1.2's own preprocessor has another name for it."""
+    return bool(getattr(preprocessor, '_channel_conversion', getattr(preprocessor, 'channel_conversion', False)))
 
 
 class Detector(nn.Module):
