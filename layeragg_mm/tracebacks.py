@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-__all__ = ['described', 'frames_of']
+__all__ = ['described', 'frames_of', 'interrupted']
 
 
 def frames_of(error: BaseException) -> Iterator[FrameType]:
@@ -33,3 +33,10 @@ def error_line(error: BaseException) -> int:
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
     return traceback.tb_lineno
+
+
+def interrupted(error: BaseException | None) -> bool:
+    """Tell whether an exception came of Ctrl-C; of one that comes while a config is formatted mmengine makes another."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None

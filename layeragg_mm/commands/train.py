@@ -28,6 +28,7 @@ from ..engine import (
 )
 from ..errors import tracebacks_in
 from ..own_data.use import use_data
+from ..tracebacks import interrupted
 
 __all__ = ['run']
 
@@ -40,7 +41,9 @@ def train(cfg: Config) -> None:
     try:
         with naming_nodes(cfg):
             runner.train()
-    except KeyboardInterrupt:
+    except BaseException as error:
+        if not interrupted(error):
+            raise
         last = name_last_checkpoint(runner.work_dir)
         print(f'\nInterrupted at iteration {runner.iter}; '
               + (f'last checkpoint: {last} (go on with --resume)' if last else 'no checkpoint was written yet'),

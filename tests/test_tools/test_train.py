@@ -11,6 +11,8 @@ import pytest
 import torch
 from conftest import CONFIGS, REPOSITORY, refused
 
+from layeragg_mm.tracebacks import interrupted
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('train')]  # share what one of them trains
 
 DIGITS_CONFIG = CONFIGS / 'mask_rcnn_mrla_r50_digits.py'
@@ -160,7 +162,17 @@ def test_interruption_keeps_the_last_checkpoint(digits, tmp_path):
         _, error = process.communicate(timeout=120)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 130, error
     last = (tmp_path / 'last_checkpoint').read_text()
     assert f'last checkpoint: {last}' in error
     assert torch.load(last, weights_only=False)['state_dict']
+
+
+def test_ctrl_c_while_a_config_is_formatted_is_one():
+    """There mmengine has an ``except`` for everything."""
+    with pytest.raises(SyntaxError) as came:
+        try:
+            raise KeyboardInterrupt
+        except:  # noqa: E722
+            raise SyntaxError('Failed to format the config file')  # noqa: B904
+    assert interrupted(came.value) and interrupted(KeyboardInterrupt()) and not interrupted(SyntaxError())
