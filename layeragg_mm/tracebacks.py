@@ -36,7 +36,7 @@ def error_line(error: BaseException) -> int:
 
 
 def interrupted(error: BaseException | None) -> bool:
-    """Tell whether an exception came of Ctrl-C; of one that comes while a config is formatted mmengine makes another."""
+    """Tell whether an exception came of Ctrl-C; while it formats a config, mmengine makes another of one."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error is not None
