@@ -12,7 +12,7 @@ __all__ = ['OPAQUE', 'Tables', 'UnknownError', 'attributes_set', 'evaluated', 'k
 
 FUNCTIONS = {each.__name__: each for each in (
     all, any, bool, dict, enumerate, float, int, isinstance, len, list, map, max, min, range, repr, set, sorted, str,
-    sum, tuple, zip, AssertionError, KeyError, NotImplementedError, TypeError, ValueError)}
+    sum, tuple, zip, AssertionError, KeyError, TypeError, ValueError)}
 METHODS = {'endswith', 'format', 'get', 'items', 'join', 'keys', 'lower', 'removeprefix', 'startswith', 'values'}
 PLAIN = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.comprehension, ast.keyword, ast.Name,
          ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Starred, ast.Call, ast.Compare, ast.BoolOp,
