@@ -1,4 +1,5 @@
 """What several tests share: a small data set, the tools as functions."""
+import gc
 import importlib.util
 import json
 import shutil
@@ -35,6 +36,13 @@ def forget_earlier_runs() -> None:
 @pytest.fixture(autouse=True)
 def each_test_on_its_own() -> None:
     forget_earlier_runs()
+
+
+@pytest.fixture(scope='module', autouse=True)
+def earlier_objects_are_no_garbage() -> None:
+    """Spare the search for garbage, for which mmengine asks with each data set, what tests' graphs left in torch."""
+    gc.collect()
+    gc.freeze()
 
 
 def slow_but(quick: Sequence[str], names: Iterable[str]) -> list:

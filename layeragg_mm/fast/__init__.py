@@ -11,6 +11,7 @@ from . import (
     history_sum,
     image_kernels,
     joint_projection,
+    kernel_product,
     light_attention,
     poly_scale,
 )
@@ -19,5 +20,5 @@ switch_by_environment()
 
 __all__ = [
     'FORMS', 'channels_last', 'compiled_value', 'fast_forms', 'frozen_norm', 'history_sum', 'image_kernels',
-    'joint_projection', 'light_attention', 'poly_scale'
+    'joint_projection', 'kernel_product', 'light_attention', 'poly_scale'
 ]

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .forms import replaceable
 
 __all__ = ['DOConv2d', 'read_published_do_conv']
 
@@ -44,6 +45,7 @@ class DOConv2d(nn.Conv2d):
         taps = math.prod(self.kernel_size)
         self.D = nn.Parameter(self.weight.new_zeros(self.in_channels, taps, taps)) if taps > 1 else None
 
+    @replaceable
     def kernel(self, weight: Tensor) -> Tensor:
         """Return K for W, both (out, in / groups, M, N)."""
         if self.D is None:

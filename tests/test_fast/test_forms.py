@@ -155,6 +155,11 @@ CASES = {
         **{f'block of stride {stride}': Case(lambda stride=stride: WeightNetShuffleBlock(
             16, 16 * stride, stride, nn.BatchNorm2d), [(3, 16, 5, 7)], deep=True) for stride in (1, 2)},
     },
+    'kernel_product': {
+        '3x3': Case(lambda: DOConv2d(6, 8, 3, padding=1), [(2, 6, 9, 8)]),
+        'groups, in channels_last': Case(lambda: DOConv2d(6, 8, 3, groups=2), [(2, 6, 9, 8)],
+                                         lambda conv: lambda x: conv(x.contiguous(memory_format=torch.channels_last))),
+    },
     'channels_last': {
         'RLA': stages(),
         'MRLA': stages(family=MRLAResNet),
