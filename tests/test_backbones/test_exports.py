@@ -84,7 +84,7 @@ def test_onnx_by_torchscript_with_free_batch_and_size(name, shallow, tmp_path):
     check(tmp_path / 'model.onnx', model)
 
 
-# BEiT's table of positions is for one size, as its code is.
+# BEiT's table of positions is for one size.
 ATTACHED = [combination for combination in trunks.COMBINATIONS if not combination.startswith('beit ')]
 EVEN = {'hrnet', 'cspdarknet'}  # whose maps meet, so that they take no others
 
