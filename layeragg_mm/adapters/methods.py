@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 from ..choices import check_rate
 from ..layers import (
@@ -17,6 +16,7 @@ from ..layers import (
     LightTokenAttention,
     RecurrentAggregation,
 )
+from ..layers.pooling import adaptive_average
 from .loop import base_step, dynamic_step, key_correlated_step, light_step, recurrent_step
 from .stages import Stage
 
@@ -68,7 +68,7 @@ def pooled_key_correlated_step(adapter, block: nn.Module, attention: KeyCorrelat
 
 
 def pooled(state: Tensor | None, x: Tensor) -> Tensor | None:
-    return state if state is None or state.shape[2:] == x.shape[2:] else adaptive_avg_pool2d(state, x.shape[2:])
+    return state if state is None or state.shape[2:] == x.shape[2:] else adaptive_average(state, x.shape[2:])
 
 
 def heads(stage: Stage, most: int, channels_per_head: int | None) -> dict:

@@ -51,10 +51,13 @@ def read_checkpoint(path: str | Path, map_location='cpu', mmap: bool = False, ch
     Raises:
         DamagedCheckpointError: the file is cut short, altered or no checkpoint.
         CheckpointError: the file holds more than plain data (tensors, numbers, text, containers, a training run's log
-            history), and would run code when loaded; not if :func:`trust_checkpoints` was called. Or its format is
-            that of the package safetensors, which is not installed.
+            history), and would run code when loaded; not if :func:`trust_checkpoints` was called. Or it is an ONNX
+            file, or its format is that of the package safetensors, which is not installed.
     """
     path = Path(path).expanduser()
+    if path.suffix.lower() == '.onnx' and path.is_file():
+        raise CheckpointError(f'{path} is an ONNX file, which holds no checkpoint',
+                              'Give the checkpoint that it was exported from; of the tools, test.py alone takes ONNX.')
     if path.suffix.lower() == '.safetensors':
         return _read_safetensors(path)
     allow_training_state()

@@ -45,6 +45,7 @@ from ..paths import check_file as check_path
 __all__ = ['run']
 
 LARGEST_BATCH, SMALLEST_SIDE = 1024, 33
+MOST_PIXELS = 2**24  # of all images at a time, 4096 x 4096: what networks make of more takes tens of gigabytes
 CALIBRATION_IMAGES = 64
 
 
@@ -71,6 +72,13 @@ def check(args: argparse.Namespace) -> None:
     for side in args.size or ():
         if side < SMALLEST_SIDE:
             raise InputError(f'--size: images of {side} pixels are too small', f'Give {SMALLEST_SIDE} or more.')
+
+
+def check_pixels(size: tuple[int, int], batch: int) -> None:
+    height, width = size
+    if batch * height * width > MOST_PIXELS:
+        raise InputError(f'{batch} x {height} x {width}: more than {MOST_PIXELS:,} pixels at a time are not available',
+                         'Give a smaller --size or --batch, or --free-size.')
 
 
 def size_of(args: argparse.Namespace, cfg: Config) -> tuple[int, int] | None:
@@ -106,7 +114,7 @@ def told(agreement: Agreement, images: str, outputs: list[str]) -> str:
             f'scores within {agreement.score:.0e}' + f', masks with an IoU of {agreement.iou:.3f} or more' * masks)
     if agreement.lacking:
         text += f'; {agreement.lacking} more in one of both, where a rounding decides'
-    return text if agreement.objects else f'found nothing on {images}, and so did torch: give --check IMAGE ...'
+    return text if agreement.objects else f'found nothing on {images}, and so did torch'
 
 
 def print_times(model: nn.Module, files: dict[str, Path], images: Tensor, compiled: bool) -> None:
@@ -162,6 +170,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f'{args.config} has no model', 'Give a whole config.')
     size = size_of(args, cfg)
     batch = None if args.free_batch else args.batch or 1
+    if size is not None:
+        check_pixels(size, batch or 1)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     check_checkpoint(args.checkpoint, 'CHECKPOINT')
     if args.int8:
@@ -193,6 +203,9 @@ def run(args: argparse.Namespace) -> None:
     print(f'load it: onnxruntime.InferenceSession({str(args.out)!r}).run({network.outputs}, {{"images": images}})')
     print(f'images: float32, {batch or "any"} x 3 x {" x ".join(map(str, size or ("any", "any")))}, pixels 0 to 255 in '
           'the order that OpenCV reads: BGR')
+    if not agreement.objects:
+        print('nothing was compared but empty lists: give --check IMAGE ..., images on which the network finds '
+              'something')
 
 
 def megabytes(path: str | Path) -> str:

@@ -1,12 +1,12 @@
 """Modules that an exported file cannot have as they are, and what computes the same of ONNX's operators."""
 import torch.nn.functional as F
-from mmdet.models.layers import AdaptivePadding
 from torch import Tensor, nn
 
 from ..layers.pooling import average_by_matrices
 from .deformable import DEFORMABLE, SampledConv2d
+from .transformers import Windows, with_heads
 
-__all__ = ['AdaptivePool2d', 'ShapedPadding', 'replace_modules']
+__all__ = ['AdaptivePool2d', 'PaddedConv2d', 'ShapedPadding', 'replace_modules']
 
 
 class AdaptivePool2d(nn.Module):
@@ -37,32 +37,55 @@ class ShapedPadding(nn.Module):
         self.of = padding
 
     def forward(self, x: Tensor) -> Tensor:
-        of, pads = self.of, []
-        for axis in (1, 0):
-            length, stride = x.shape[2 + axis], of.stride[axis]
-            whole = ((length + stride - 1) // stride - 1) * stride + (of.kernel_size[axis] - 1) * of.dilation[axis] + 1
-            pad = (whole - length) * (whole > length)
-            before = pad // 2 if of.padding == 'same' else pad * 0
-            pads += [before, pad - before]
-        return F.pad(x, pads)
+        return covered(x, self.of, around=self.of.padding == 'same')
+
+
+class PaddedConv2d(nn.Conv2d):
+    """mmcv's ``Conv2dAdaptivePadding``, zeros around a map (N, C, H, W) as TensorFlow pads, for any H and W."""
+
+    @classmethod
+    def of(cls, conv: nn.Conv2d) -> nn.Conv2d:
+        conv.__class__ = cls  # and not a new module, since what an aggregation reads is added by a hook
+        return conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(covered(x, self, around=True))
+
+
+def covered(x: Tensor, kernel: nn.Module, *, around: bool) -> Tensor:
+    """Return ``x`` with zeros, on all sides or at the right and bottom, so that a kernel's steps cover it."""
+    pads = []
+    for axis in (1, 0):
+        length, stride = x.shape[2 + axis], kernel.stride[axis]
+        reach = (kernel.kernel_size[axis] - 1) * kernel.dilation[axis] + 1
+        whole = ((length + stride - 1) // stride - 1) * stride + reach
+        pad = (whole - length) * (whole > length)
+        before = pad // 2 if around else pad * 0
+        pads += [before, pad - before]
+    return F.pad(x, pads)
+
+
+# By the names of their classes: MMSegmentation is not there for all.
+REPLACEMENTS = {
+    'mmcv.cnn.bricks.conv2d_adaptive_padding.Conv2dAdaptivePadding': PaddedConv2d.of,
+    'mmdet.models.layers.transformer.utils.AdaptivePadding': ShapedPadding,
+    'mmseg.models.utils.embed.AdaptivePadding': ShapedPadding,
+    'mmdet.models.backbones.swin.ShiftWindowMSA': Windows,
+    'mmseg.models.backbones.swin.ShiftWindowMSA': Windows,
+    'mmdet.models.backbones.pvt.SpatialReductionAttention': with_heads,
+    'mmseg.models.backbones.mit.EfficientMultiheadAttention': with_heads,
+}
 
 
 def replace_modules(model: nn.Module) -> nn.Module:
     """Put what can be exported in the place of such modules in ``model``, and return it."""
     for parent in list(model.modules()):
         for name, child in parent.named_children():
+            kind = f'{type(child).__module__}.{type(child).__qualname__}'
             if isinstance(child, DEFORMABLE):
                 parent._modules[name] = SampledConv2d(child)
             elif isinstance(child, nn.AdaptiveAvgPool2d) and child.output_size not in (1, (1, 1)):
                 parent._modules[name] = AdaptivePool2d(child)
-            elif isinstance(child, paddings()):
-                parent._modules[name] = ShapedPadding(child)
+            elif kind in REPLACEMENTS:
+                parent._modules[name] = REPLACEMENTS[kind](child)
     return model
-
-
-def paddings() -> tuple[type[nn.Module], ...]:
-    try:
-        from mmseg.models.utils.embed import AdaptivePadding as OfSegmenters
-    except ModuleNotFoundError:  # MMSegmentation is not there for all
-        return (AdaptivePadding,)
-    return AdaptivePadding, OfSegmenters

@@ -8,7 +8,8 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from test_battery import build, images
+import trunks
+from test_battery import build, give_statistics, images
 
 from layeragg_mm.backbones import DCAMobileNetV2
 from layeragg_mm.deployment import replace_modules
@@ -57,12 +58,12 @@ def export(model: torch.nn.Module, path: Path, *, dynamo: bool) -> None:
         torch.onnx.export(model, (x,), path, dynamo=dynamo, input_names=['images'], output_names=names, **options)
 
 
-def check(path: Path, model: torch.nn.Module) -> None:
+def check(path: Path, model: torch.nn.Module, sizes: list[tuple[int, int, int]] = SIZES) -> None:
     nodes = {node.domain for node in onnx.load(path).graph.node}
     assert nodes <= {'', 'ai.onnx'}, 'operators of others than ONNX'
     session = onnxruntime.InferenceSession(path)
     relative = 2e-4 if isinstance(model, DCAMobileNetV2) else 1e-4  # whose softmax over kernels rounds more
-    for size in SIZES:
+    for size in sizes:
         x = images(size[0], 3, *size[1:])
         with torch.no_grad():
             expected = model(x)
@@ -81,6 +82,21 @@ def test_onnx_by_torchscript_with_free_batch_and_size(name, shallow, tmp_path):
     model = build(name, **FAMILIES[name]).eval()
     export(replace_modules(copy.deepcopy(model)), tmp_path / 'model.onnx', dynamo=False)
     check(tmp_path / 'model.onnx', model)
+
+
+# BEiT's table of positions is for one size.
+ATTACHED = [combination for combination in trunks.COMBINATIONS if not combination.startswith('beit ')]
+EVEN = {'hrnet', 'cspdarknet'}  # whose maps meet, so that they take no others
+
+
+@pytest.mark.parametrize('combination', ATTACHED)
+def test_onnx_of_attached_aggregations_with_free_batch_and_size(combination, tmp_path):
+    model = trunks.draw(trunks.build(combination))
+    give_statistics(model)
+    model.eval()
+    export(replace_modules(copy.deepcopy(model)), tmp_path / 'model.onnx', dynamo=False)
+    even = combination.split()[0] in EVEN
+    check(tmp_path / 'model.onnx', model, [*SIZES[:2], (2, 96, 128)] if even else SIZES)
 
 
 # It starts from torch.export's graph, which is looked at below for every family, and takes long.

@@ -93,6 +93,8 @@ def test_input_that_cannot_be_exported(small, digits, run, tmp_path, capsys, mon
     assert '--batch 0' in refused(run, capsys, 'export', SMALL, small, *out, '--batch', 0)
     assert '--data-root is for --int8' in refused(run, capsys, 'export', SMALL, small, *out, '--data-root', digits)
     assert 'regular expression' in refused(run, capsys, 'export', SMALL, small, *out, '--int8', '--float-parts', '(')
+    assert 'more than 16,777,216 pixels' in refused(run, capsys, 'export', SMALL, small, *out, '--size', 100000, 100000)
+    assert 'pixels' in refused(run, capsys, 'export', SMALL, small, *out, '--size', 1024, 1024, '--batch', 17)
     assert '--free-size' in refused(run, capsys, 'export', CONFIGS / 'dla34_ida_camvid.py', small, *out)
     (tmp_path / 'cut.png').write_bytes(b'no image')
     assert 'cut.png: the test pipeline' in refused(run, capsys, 'export', SMALL, small, *out, '--check',
@@ -102,6 +104,29 @@ def test_input_that_cannot_be_exported(small, digits, run, tmp_path, capsys, mon
     assert 'cannot load it' in refused(run, capsys, 'test', SMALL, out[1], '--data-root', digits)
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
     assert 'layeragg-mm[deploy]' in refused(run, capsys, 'export', SMALL, small, *out)
+
+
+def test_an_exported_file_is_no_checkpoint(small, digits, run, tmp_path, capsys):
+    file = tmp_path / 'exported.onnx'
+    assert run('export', SMALL, small, '--out', file, '--size', 64, 64) == 0
+    for arguments in (('export', SMALL, file, '--out', tmp_path / 'model.onnx'),
+                      ('visualize', 'predictions', SMALL, file, '--out', tmp_path / 'sheet', '--data-root', digits),
+                      ('train', SMALL, '--data-root', digits, '--pretrained', file),
+                      ('train', SMALL, '--data-root', digits, '--cfg-options', f'load_from={file}')):
+        said = refused(run, capsys, *arguments)
+        assert f'{file} is an ONNX file' in said and 'checkpoint that it was exported from' in said
+
+
+@pytest.mark.parametrize('given', [True, False])
+def test_where_nothing_is_found_the_last_line_says_so(given, small, images, run, tmp_path, capsys):
+    checkpoint = torch.load(small)
+    checkpoint['state_dict']['bbox_head.conv_cls.bias'].fill_(-50)
+    torch.save(checkpoint, tmp_path / 'silent.pth')
+    file = tmp_path / 'model.onnx'
+    assert run('export', SMALL, tmp_path / 'silent.pth', '--out', file, *(('--check', images[0]) if given else ())) == 0
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert 'nothing was compared but empty lists' in last and '--check' in last
+    assert file.exists()
 
 
 def test_a_file_of_another_network_is_refused(small, coco, semantic_digits, run, tmp_path, capsys):
