@@ -6,7 +6,7 @@ from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder, DistancePointBB
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
-from .operators import top
+from .nms_and_roi_align import top
 from .refusals import check_nms, check_part, refuse
 from .selection import clip, drop_small, keep_best, take
 

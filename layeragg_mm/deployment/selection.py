@@ -5,7 +5,7 @@ A batch's images have their boxes in one tensor (N, n, 4); where an image has fe
 import torch
 from torch import Tensor
 
-from .operators import select_apart, top
+from .nms_and_roi_align import select_apart, top
 
 __all__ = ['clip', 'drop_small', 'keep_best', 'take']
 

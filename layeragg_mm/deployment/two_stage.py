@@ -9,7 +9,7 @@ from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
-from .operators import sample_rois
+from .nms_and_roi_align import sample_rois
 from .refusals import check_nms, check_part, refuse
 from .selection import clip, keep_best
 
