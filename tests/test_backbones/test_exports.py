@@ -60,7 +60,8 @@ def export(model: torch.nn.Module, path: Path, *, dynamo: bool) -> None:
         torch.onnx.export(model, (x,), path, dynamo=dynamo, input_names=['images'], output_names=names, **options)
 
 
-def check(path: Path, model: torch.nn.Module, sizes: list[tuple[int, int, int]] = SIZES) -> None:
+def check(path: Path, model: torch.nn.Module, sizes: list[tuple[int, int, int]] = SIZES,
+          relative: float = 1e-4) -> None:
     nodes = {node.domain for node in onnx.load(path).graph.node}
     assert nodes <= {'', 'ai.onnx'}, 'operators of others than ONNX'
     session = onnxruntime.InferenceSession(path)
