@@ -17,7 +17,8 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..checkpoints import ReleasedCheckpointMixin, plain_checkpoints
+from ..checkpoints import CheckpointError, ReleasedCheckpointMixin, plain_checkpoints
+from ..checkpoints.loading import part_of, some
 from ..layers.mrla_tokens import as_map
 from .loop import AggregatingMixin
 from .methods import METHODS, Method
@@ -214,11 +215,40 @@ class Aggregating:
                     module.init_weights()
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        held = any(key.startswith(f'{prefix}aggregation.') for key in state_dict)
-        if not held and not isinstance(self, ReleasedCheckpointMixin):  # which tells it itself
-            print_log(f'{type(self).__name__}: not in the checkpoint, so starting from initial values: aggregation '
-                      f'({len(self.aggregation.state_dict())} tensors)', logger='current')
+        if not isinstance(self, ReleasedCheckpointMixin):  # which looks itself
+            self._complete(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _complete(self, state_dict: dict, prefix: str) -> None:
+        """Put a new aggregation's values into the state of a plain network, or of a whole model that has one.
+
+        Raises:
+            CheckpointError: the state has nothing of this network, or another aggregation.
+        """
+        if not prefix:
+            part = part_of(state_dict, ReleasedCheckpointMixin.prefixes)
+            if part is not state_dict:
+                state_dict.clear()
+                state_dict.update(part)
+        own = self.state_dict()
+        held = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
+        if not prefix and not own.keys() & held.keys():
+            raise CheckpointError(f'the checkpoint has no weight of {type(self).__name__}; it has {some(held)}',
+                                  'Give a checkpoint of this backbone, plain or with its aggregation.')
+        new = {key: value for key, value in own.items() if key.startswith('aggregation.')}
+        other = {key: value for key, value in held.items() if key.startswith('aggregation.')}
+        if not other:
+            absent = [key for key in own if key not in held | new and not key.endswith('num_batches_tracked')]
+            print_log(f'{type(self).__name__}: not in the checkpoint, so starting from initial values: '
+                      + some([f'aggregation ({len(new)} tensors)', *absent]), logger='current')
+            # mmengine would tell once more, key by key, what it does not find.
+            state_dict.update({prefix + key: value for key, value in new.items()})
+        unfit = [key for key in new.keys() | other.keys() if other and (
+            key not in new or key not in other or new[key].shape != other[key].shape)]
+        if unfit:
+            raise CheckpointError(f'the checkpoint has another aggregation than {type(self).__name__}; '
+                                  f'missing, unexpected or of another shape: {some(sorted(unfit))}',
+                                  'Name the aggregation that was trained, with its options, in the config.')
 
     def _replicate_for_data_parallel(self) -> nn.Module:
         # torch copies attributes but not junctions: its replicas would run the blocks of the original.

@@ -19,6 +19,7 @@ from trunks import build, build_plain, draw, images
 
 import layeragg_mm
 from layeragg_mm.adapters import KINDS, outputs_of
+from layeragg_mm.checkpoints import CheckpointError
 from layeragg_mm.layers import (
     BaseLayerAttention,
     KeyCorrelatedLayerAttention,
@@ -342,3 +343,25 @@ def test_fused_it_computes_the_same():
         with torch.no_grad():
             for one, other in zip(layeragg_mm.fuse(model)(x), model(x), strict=True):
                 torch.testing.assert_close(one, other, rtol=0, atol=1e-4 * other.abs().max().item())
+
+
+def test_a_file_is_of_this_network_and_of_its_aggregation(tmp_path, capsys):
+    plain = build_plain('resnet18')
+    torch.save(dict(state_dict={f'backbone.{key}': value for key, value in plain.state_dict().items()}),
+               tmp_path / 'detector.pth')
+    torch.save(build('resnet18 RecurrentAggregation').state_dict(), tmp_path / 'other.pth')
+    torch.save(build_plain('mobilenet_v2').state_dict(), tmp_path / 'mobilenet.pth')
+
+    network = draw(build('resnet18 LightLayerAttention'))
+
+    def load(name):
+        load_checkpoint(network, str(tmp_path / name))
+
+    log = told(capsys, lambda: load('detector.pth'))
+    assert 'aggregation' in log and 'missing keys' not in log
+    for key, value in plain.state_dict().items():
+        assert torch.equal(network.state_dict()[key], value), key
+    with pytest.raises(CheckpointError, match='another aggregation'):
+        load('other.pth')
+    with pytest.raises(CheckpointError, match='no weight of AggregatingResNet; it has conv1.conv.weight'):
+        load('mobilenet.pth')
