@@ -216,10 +216,10 @@ class Aggregating:
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
         if not isinstance(self, ReleasedCheckpointMixin):  # which looks itself
-            self._complete(state_dict, prefix)
+            self._fit(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def _complete(self, state_dict: dict, prefix: str) -> None:
+    def _fit(self, state_dict: dict, prefix: str) -> None:
         """Put a new aggregation's values into the state of a plain network, or of a whole model that has one.
 
         Raises:
@@ -235,20 +235,21 @@ class Aggregating:
         if not prefix and not own.keys() & held.keys():
             raise CheckpointError(f'the checkpoint has no weight of {type(self).__name__}; it has {some(held)}',
                                   'Give a checkpoint of this backbone, plain or with its aggregation.')
-        new = {key: value for key, value in own.items() if key.startswith('aggregation.')}
-        other = {key: value for key, value in held.items() if key.startswith('aggregation.')}
-        if not other:
-            absent = [key for key in own if key not in held | new and not key.endswith('num_batches_tracked')]
-            print_log(f'{type(self).__name__}: not in the checkpoint, so starting from initial values: '
-                      + some([f'aggregation ({len(new)} tensors)', *absent]), logger='current')
-            # mmengine would tell once more, key by key, what it does not find.
-            state_dict.update({prefix + key: value for key, value in new.items()})
-        unfit = [key for key in new.keys() | other.keys() if other and (
-            key not in new or key not in other or new[key].shape != other[key].shape)]
-        if unfit:
-            raise CheckpointError(f'the checkpoint has another aggregation than {type(self).__name__}; '
-                                  f'missing, unexpected or of another shape: {some(sorted(unfit))}',
-                                  'Name the aggregation that was trained, with its options, in the config.')
+        new, other = ({key: value for key, value in state.items() if key.startswith('aggregation.')}
+                      for state in (own, held))
+        if other:
+            shapes, others = ({key: value.shape for key, value in state.items()} for state in (new, other))
+            unfit = sorted(key for key in shapes | others if shapes.get(key) != others.get(key))
+            if unfit:
+                raise CheckpointError(f'the checkpoint has another aggregation than {type(self).__name__}; '
+                                      f'missing, unexpected or of another shape: {some(unfit)}',
+                                      'Name the aggregation that was trained, with its options, in the config.')
+            return
+        absent = [key for key in own if key not in held | new and not key.endswith('num_batches_tracked')]
+        print_log(f'{type(self).__name__}: not in the checkpoint, so starting from initial values: '
+                  + some([f'aggregation ({len(new)} tensors)', *absent]), logger='current')
+        # mmengine would tell once more, key by key, what it does not find.
+        state_dict.update({prefix + key: value for key, value in new.items()})
 
     def _replicate_for_data_parallel(self) -> nn.Module:
         # torch copies attributes but not junctions: its replicas would run the blocks of the original.
