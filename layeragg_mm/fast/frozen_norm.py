@@ -49,7 +49,7 @@ def affine_of_frozen(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     if (isinstance(norm, _BatchNorm) and type(norm).forward in PLAIN_NORMS and norm.affine and not norm.training
             and norm.running_mean is not None):
         scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-        return scale, norm.bias - scale * norm.running_mean
+        return scale, torch.addcmul(norm.bias, scale, norm.running_mean, value=-1)
     return (norm.weight, norm.bias) if isinstance(norm, Affine) else None
 
 

@@ -165,7 +165,7 @@ class BaseLayerAttention(LayerAttention):
         """Return the blocks' weights ``a_s`` by head, (S, N, heads), and the history with this block in it."""
         query, key = self.query_and_key(x)
         history = (*history, (key, self.value_of(x)))
-        scores = torch.stack([(query * key).sum(-1) for key, _ in history])
+        scores = (query * torch.stack([key for key, _ in history])).sum(-1)
         return (scores / math.sqrt(self.channels_per_head)).softmax(0), history
 
     @replaceable
