@@ -5,7 +5,7 @@
 # make venv        set up only
 #
 # STACK=onedl       the maintained forks of mmcv, mmengine, mmdet, mmseg, in .venv (default)
-# STACK=openmmlab   OpenMMLab's original packages, in .venv-openmmlab
+# STACK=openmmlab   OpenMMLab's original packages, in .venv-openmmlab, beside the lowest versions of requirements/lowest.txt
 # PYTHON=PATH       use the environment of this interpreter as it is; nothing is installed in it
 # BASE_PYTHON=PATH  the interpreter (3.10 to 3.12) that the environment is made with
 
@@ -13,6 +13,7 @@ STACK ?= onedl
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 REQUIREMENTS := requirements/build.txt requirements/mm-$(STACK).txt requirements/runtime.txt requirements/deploy.txt requirements/tests.txt
+CONSTRAINTS := $(if $(filter openmmlab,$(STACK)),requirements/lowest.txt)
 
 ifeq ($(filter $(STACK),onedl openmmlab),)
 $(error STACK=$(STACK) is not known; allowed: onedl, openmmlab)
@@ -55,13 +56,13 @@ check-python:
 	echo "Install it there (pip install -e .), or leave PYTHON out to have an environment made."; exit 2; }
 
 # Written last: an interrupted set-up has no .ready, so the next run completes it; a newer requirements file renews it.
-%/.ready: $(REQUIREMENTS) setup.py
+%/.ready: $(REQUIREMENTS) $(CONSTRAINTS) setup.py
 	@test -n "$(BASE_PYTHON)" || { echo "error: no Python 3.10 to 3.12 found"; \
 	echo "Install one, or name one: make BASE_PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Setting up $* ($(STACK) stack). The first time, mmcv's C++ ops are compiled: about 10 minutes on two cores."
 	$*/bin/python -m pip --version >/dev/null 2>&1 || $(BASE_PYTHON) -m venv --clear $*
 	$*/bin/python -m pip install --quiet --requirement requirements/build.txt
-	$*/bin/python -m pip install --no-build-isolation $(patsubst %,--requirement %,$(REQUIREMENTS))
+	$*/bin/python -m pip install --no-build-isolation $(patsubst %,--requirement %,$(REQUIREMENTS)) $(patsubst %,--constraint %,$(CONSTRAINTS))
 	$*/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	@rm -f $*/lib/python3.*/site-packages/layeragg_mm_scope.pth  # an earlier version's
 	$*/bin/python -c 'from layeragg_mm.stack import check_stack; check_stack()'

@@ -1,6 +1,7 @@
 """The configs of this package, by name and as bases of others, and what is inside any config."""
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
@@ -37,7 +38,7 @@ def know_our_bases() -> None:
     hold with a registry of that package's own, and finds packages under the name of their distribution only, which is
     why the maintained fork does not find mmseg's configs. That entry is corrected.
     """
-    find = Config._get_cfg_path
+    find = cache(Config._get_cfg_path)  # which reads a library's hundred metafiles
 
     def find_ours_too(cfg_path: str, filename: str) -> tuple[str, str | None]:
         if cfg_path.startswith(SCOPE):

@@ -47,13 +47,10 @@ def sources(modules: tuple[str, ...] = ()) -> dict[Path, str]:
 
 
 @cache
-def words(modules: tuple[str, ...]) -> set[str]:
-    return {word for text in sources(modules).values() for word in re.findall(r'[^\W\d]\w*', text)}
-
-
 def is_written(word: str, modules: tuple[str, ...] = ()) -> bool:
     """Tell whether the sources, also of other ``modules``, have this word."""
-    return word in words(modules)
+    whole = re.compile(rf'(?<!\w){re.escape(word)}(?!\w)')
+    return any(word in text and whole.search(text) for text in sources(modules).values())
 
 
 @cache

@@ -3,6 +3,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from conftest import REPOSITORY
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from layeragg_mm import stack
 
@@ -39,3 +42,15 @@ def test_names_mmcv_without_ops(monkeypatch):
     monkeypatch.setattr(stack, 'import_module', import_module)
     with pytest.raises(ImportError, match=r'compiled ops.*undefined symbol\n.*pip install'):
         stack.check_stack()
+
+
+def test_the_lowest_versions_that_are_tested_are_the_lowest_that_are_allowed():
+    def read(name):
+        return [Requirement(line) for line in (REPOSITORY / 'requirements' / name).read_text().splitlines()
+                if line and not line.startswith('#')]
+
+    allowed = {each.name: spec.version for each in read('runtime.txt') for spec in each.specifier
+               if spec.operator == '>='}
+    tested = {each.name: Version(spec.version) for each in read('lowest.txt') for spec in each.specifier}
+    assert allowed.pop('torch') == stack.SUPPORTED['torch'][0]  # has no such build
+    assert tested == {name: Version(version) for name, version in allowed.items()}

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from mmcv.transforms import LoadImageFromFile
-from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
@@ -116,6 +115,8 @@ def names_local_file(node: dict) -> bool:
 
 def is_plain_coco(reader: type) -> bool:
     """Tell whether a data set class reads files as CocoDataset does (LVIS's, panoptic ones, ... do not)."""
+    from mmdet.datasets import CocoDataset  # which takes a second to import, and what is refused before goes without
+
     return (issubclass(reader, CocoDataset) and reader.load_data_list is CocoDataset.load_data_list
             and reader.COCOAPI is CocoDataset.COCOAPI)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from ..errors import InputError
 from .coco_folder import SceneWriter, whole_folder
@@ -73,6 +72,8 @@ def load_digits_of(split: str) -> Digits:
     """
     if split not in SPLITS:
         raise ValueError(f'split is {split!r}, not one of {SPLITS}')
+    from sklearn.datasets import load_digits  # whoever imports this package need not wait for it
+
     data = load_digits()
     labels = data.target.astype(np.int64)
     for_val = np.zeros(len(labels), dtype=bool)

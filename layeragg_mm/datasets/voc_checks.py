@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from mmdet.datasets import XMLDataset
-
 from ..errors import InputError, lying_there
 from ..words import some
 
@@ -17,6 +15,8 @@ CORNERS = 'xmin', 'ymin', 'xmax', 'ymax'
 
 def is_plain_voc(reader: type) -> bool:
     """Tell whether a data set class reads files as MMDetection's XMLDataset (VOC's) does."""
+    from mmdet.datasets import XMLDataset  # late, as in checks.py
+
     return (issubclass(reader, XMLDataset) and reader.load_data_list is XMLDataset.load_data_list
             and reader.parse_data_info is XMLDataset.parse_data_info
             and reader._parse_instance_info is XMLDataset._parse_instance_info)

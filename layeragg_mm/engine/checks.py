@@ -10,8 +10,9 @@ from ..datasets.pipeline_checks import check_objects
 from .checkpoint_checks import check_start
 from .evaluator_checks import check_evaluated, check_evaluators, check_monitors
 from .fsdp import check_fsdp
+from .key_checks import check_keys
 from .model_checks import build_model, check_flow, check_optimization
-from .section_checks import check_sections
+from .section_checks import check_scope, check_sections
 
 __all__ = ['check_config', 'check_evaluators', 'check_testing', 'check_training']
 
@@ -30,9 +31,11 @@ def check_config(cfg: Config, *modes: str) -> nn.Module:
         modes: train, val, test.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    check_sections(cfg, *modes)
+    check_scope(cfg)
+    check_keys(cfg)
     model = build_model(cfg.model)
     check_flow(cfg, model, *dict.fromkeys('loss' if mode == 'train' else 'predict' for mode in modes))
+    check_sections(cfg, *modes)  # after the model: it imports MMDetection's data sets, which takes a second
     if 'train' in modes:
         check_optimization(cfg, model)  # after the model: to build an optimizer, torch imports its compiler
     check_monitors(cfg)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmdet.evaluation import CocoMetric, VOCMetric
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
@@ -77,6 +76,8 @@ def check_evaluators(cfg: Config, mode: str) -> dict[str, dict]:
 
 
 def is_coco(node: dict, path: str) -> bool:
+    from mmdet.evaluation import CocoMetric  # late, as MMDetection's data sets
+
     metric = find_registered(METRICS, node, path)
     return isinstance(metric, type) and issubclass(metric, CocoMetric)
 
@@ -207,6 +208,8 @@ def monitored(cfg: Config) -> Iterable[tuple[str, str]]:
 
 def scores_of(metric: BaseMetric) -> list[str] | None:
     """Return the names of the scores that a metric gives; None if that is not known."""
+    from mmdet.evaluation import CocoMetric, VOCMetric  # late, as MMDetection's data sets
+
     if isinstance(metric, CocoMetric):
         scores = [f'AR@{number}' for number in metric.proposal_nums if 'proposal_fast' in metric.metrics]
         if 'proposal' in metric.metrics:

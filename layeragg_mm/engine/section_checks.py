@@ -30,10 +30,10 @@ from ..paths import check_paths
 from ..registered import check_arguments, find_registered, own_arguments
 from ..words import did_you_mean
 from .build_errors import naming_nodes, saying_nothing
-from .key_checks import LOADER_KEYS, check_keys, check_loader_keys
+from .key_checks import LOADER_KEYS, check_loader_keys
 from .overrides import STANDARD_HOOKS
 
-__all__ = ['build_metrics', 'check_loader', 'check_sections', 'nodes_in']
+__all__ = ['build_metrics', 'check_loader', 'check_scope', 'check_sections', 'nodes_in']
 
 LOOP_COUNTS = 'max_epochs', 'max_iters', 'val_interval'
 # Files that a metric reads or makes when it is built.
@@ -42,8 +42,6 @@ METRIC_FILES = 'ann_file', 'output_dir'
 
 def check_sections(cfg: Config, *modes: str) -> None:
     """Raise an :class:`InputError` where a section of ``cfg`` cannot be built; ``modes`` are train, val, test."""
-    check_scope(cfg)
-    check_keys(cfg)
     for mode in modes:
         if cfg.get(f'{mode}_dataloader') is not None:
             check_loop(cfg, mode)

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mmdet.evaluation import CocoMetric
 from mmengine.config import Config
-from mmengine.registry import DATASETS, METRICS
+from mmengine.registry import DATASETS
 
 from ..configs import walk
 from ..datasets.annotations import load_training_annotations, read_json
 from ..datasets.checks import is_plain_coco
 from ..engine.changes import Changes
-from ..engine.evaluator_checks import metric_nodes
+from ..engine.evaluator_checks import is_coco, metric_nodes
 from ..errors import InputError
 from ..registered import find_registered, name_of
 from ..words import some
@@ -112,8 +111,7 @@ def read_from(cfg: Config, split: str, files: Labelled, parent: str, changes: Ch
     labels, images = (relative(file, parent) for file in (files.labels, files.images))
     changes.set(path, node, data_root=parent, ann_file=labels, data_prefix=dict(img=images))
     for place, metric in metric_nodes(cfg, split) if split != 'train' else ():
-        scores = find_registered(METRICS, metric, place)
-        if isinstance(scores, type) and issubclass(scores, CocoMetric):
+        if is_coco(metric, place):
             changes.set(place, metric, ann_file=os.path.join(parent, labels))
         elif 'ann_file' in metric:
             raise InputError(f'{place}.ann_file: {name_of(metric)} reads another format than COCO\'s',
