@@ -16,6 +16,7 @@ from layeragg_mm.analysis import (
     at_depth,
     benchmark,
     build_backbone,
+    build_detector,
     compare,
     complexity,
     kept_activations,
@@ -219,6 +220,18 @@ def test_an_untrained_detector_is_the_same_each_time(run, tmp_path):
         (fast, literal), = json.loads((tmp_path / name).read_text())['comparisons'].values()
         flops += [fast['flops'], literal['flops']]
     assert len(set(flops)) == 1
+
+
+def test_heads_of_untrained_detectors_have_the_same_to_do():
+    model = build_detector(str(CONFIGS / 'mask_rcnn_mrla_r50_digits.py'))
+    regions = []
+    model.roi_head.mask_head.register_forward_pre_hook(lambda module, inputs: regions.append(len(inputs[0])))
+    workload = Workload(model.train(), Setting(torch.device('cpu'), (64, 64), batch=2))
+    for bias in (-5., 0., 5.):  # what the RPN takes for objects
+        torch.nn.init.constant_(model.rpn_head.rpn_cls.bias, bias)
+        torch.nn.init.normal_(model.rpn_head.rpn_reg.weight, std=.1)
+        workload.training_step()
+    assert regions == [16, 16, 16]  # eight objects an image
 
 
 @pytest.mark.parametrize('arguments, said', [
