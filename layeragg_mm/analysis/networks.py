@@ -4,7 +4,9 @@ import re
 from inspect import signature
 
 import torch
+from mmdet.models.backbones import ResNet
 from mmdet.models.detectors import BaseDetector
+from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval_for_single_model
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
@@ -18,7 +20,7 @@ from ..layers.weight_net import WeightNetConv2d, WeightNetShuffleBlock
 
 __all__ = ['MODULES', 'PlainShuffleNetV2', 'at_depth', 'build_backbone', 'build_detector', 'is_detector']
 
-# MMDetection's ResNet with one of our layers, and the fast forms; and what WeightNet's network is compared with.
+# MMDetection's ResNet with one of our layers and the fast forms, and what others are compared with.
 MODULES = {
     'doconv_r50': dict(type='FastResNet', depth=50, conv_cfg=dict(type='DOConv2d')),
     'psconv_r50': dict(type='FastResNet', depth=50, dcn=dict(type='PSConv2d'), stage_with_dcn=(True,) * 4),
@@ -26,7 +28,17 @@ MODULES = {
     'ulsam_r50': dict(type='FastResNet', depth=50, plugins=[
         dict(cfg=dict(type='ULSAM', groups=4), position='after_conv3')]),
     'shufflenet_v2_1.0x': dict(type='PlainShuffleNetV2', widen_factor=1.0),
+    'efficient_conv_bn_eval_r50': dict(type='EfficientConvBNEvalResNet', depth=50),
 }
+
+
+@MODELS.register_module()
+class EfficientConvBNEvalResNet(ResNet):
+    """MMDetection's ResNet with mmengine's ``efficient_conv_bn_eval``, which joins frozen norms too."""
+
+    def __init__(self, depth: int, **kwargs) -> None:
+        super().__init__(depth, **kwargs)
+        turn_on_efficient_conv_bn_eval_for_single_model(self)
 
 
 class PlainShuffleBlock(WeightNetShuffleBlock):

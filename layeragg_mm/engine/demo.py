@@ -15,6 +15,7 @@ from ..datasets import make_digit_scenes
 from ..visualization import read_scalars
 from .checks import check_training
 from .config import set_data_root
+from .free_cores import use_free_cores
 from .resuming import name_last_checkpoint
 
 __all__ = ['run_demo']
@@ -39,6 +40,7 @@ def run_demo(name: str,
         tabulate: makes the table of results of the last validation's metrics.
         semantic: the data have label maps.
     """
+    use_free_cores()
     data = work_dir / 'data'
     if not data.exists():
         make_digit_scenes(data, semantic=semantic, track=lambda scenes: track(list(scenes), 'making DigitScenes'))
