@@ -13,6 +13,7 @@ from torch import nn
 from ..fast import FORMS, fast_forms
 from ..fusion import fuse
 from .complexity import complexity, kept_activations
+from .graphs import make_graphs
 from .workload import Setting, Workload
 
 __all__ = ['Cost', 'Entrant', 'compare']
@@ -68,19 +69,22 @@ class Entrant:
         name: what it is called in the results.
         model: the network.
         fused: time its inference after :func:`layeragg_mm.fuse` too.
-        compiled: run it, or a detector's backbone, through torch.compile, fused or not.
-        without: names of the fast forms that are left out, the others being on; all of them for the literal network.
+        compiled: run it, or a detector's backbone, through torch.compile, fused or not; a text names the backend.
+        without: names of the fast forms that are left out, the others being on, wherever the network is: all of them
+            for the literal network, none for every form; by default (None) it is as on its device by default.
+        graphs: run it, or a detector's backbone, from CUDA graphs, on a GPU (:func:`make_graphs`).
     """
 
     name: str
     model: nn.Module
     fused: bool = False
-    compiled: bool = False
-    without: Collection[str] = ()
+    compiled: bool | str = False
+    without: Collection[str] | None = None
+    graphs: bool = False
 
     def forms(self) -> AbstractContextManager:
         """Return the context that this network's work is done in."""
-        if not self.without:
+        if self.without is None:
             return nullcontext()
         others = [name for name in FORMS if name not in self.without]
         return fast_forms(*others) if others else fast_forms(False)
@@ -97,7 +101,8 @@ class Entrant:
         """
         if self.compiled:
             torch._dynamo.config.recompile_limit += GRAPHS
-            getattr(workload.model, 'backbone', workload.model).compile()
+            backend = {} if self.compiled is True else dict(backend=self.compiled)
+            getattr(workload.model, 'backbone', workload.model).compile(**backend)
         return workload
 
 
@@ -128,6 +133,7 @@ def compare(entrants: Sequence[Entrant],
         entrant.model.eval()  # a statement of its own: MMDetection's ResNet returns nothing here
     fused = [entrant.fuse(setting) if entrant.fused else None for entrant in entrants]
     costs = [_count(entrant, workload) for entrant, workload in track(list(zip(entrants, workloads)), 'counting')]
+    _replace_by_graphs(entrants, workloads, costs)
     steps = [(index, kind) for first in range(WARM_UP + rounds) for kind in KINDS
              for index in np.roll(range(len(entrants)), -first).tolist() if kind != 'fused inference' or fused[index]]
     for index, kind in track(steps, 'timing'):
@@ -166,6 +172,18 @@ def _count(entrant: Entrant, workload: Workload) -> Cost:
     workload.model.train()
     with entrant.forms():
         return Cost(entrant.name, parameters, flops, kept_activations(workload.forward), _peak_memory(workload))
+
+
+def _replace_by_graphs(entrants: Sequence[Entrant], workloads: Sequence[Workload], costs: Sequence[Cost]) -> None:
+    """Make the graphs of those who take part so; who cannot says so in its name. They keep their memory for good."""
+    taking_part = [index for index, entrant in enumerate(entrants) if entrant.graphs]
+    pool = torch.cuda.graph_pool_handle() if taking_part else None
+    for index in taking_part:
+        with entrants[index].forms():
+            made = make_graphs(workloads[index], costs[index].name, pool)
+        costs[index].peak_memory = None
+        if not made:
+            costs[index].name += ' (fell back)'
 
 
 def _peak_memory(workload: Workload) -> int | None:

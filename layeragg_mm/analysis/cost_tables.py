@@ -12,8 +12,9 @@ from rich.table import Table
 
 from .benchmark import Cost
 from .launches import Launches
+from .parity import Parity
 
-__all__ = ['cost_table', 'launch_table', 'operator_table', 'write_costs']
+__all__ = ['cost_table', 'launch_table', 'memory_table', 'operator_table', 'parity_table', 'spread', 'write_costs']
 
 SHOWN = 8  # operators of a profile that have a row of their own
 
@@ -30,7 +31,7 @@ def cost_table(costs: Sequence[Cost], title: str) -> Table:
     table = Table('network', *columns, *counts, 'parameters (M)', 'GFLOPs', title=title, title_justify='left',
                   box=box.MARKDOWN, caption=f'{baseline.name}: {_absolute(baseline)}', caption_justify='left')
     for cost, row in zip(costs, ratios):
-        table.add_row(cost.name, *(_spread(row[kind]) if kind in row else '' for kind in columns),
+        table.add_row(cost.name, *(spread(row[kind]) if kind in row else '' for kind in columns),
                       *(str(cost.largest_batch) for _ in counts),
                       f'{cost.parameters / 1e6:.2f}', f'{cost.flops / 1e9:.1f}')
     return table
@@ -44,7 +45,8 @@ def _absolute(cost: Cost) -> str:
     return ', '.join(parts)
 
 
-def _spread(ratio: tuple[float, float, float]) -> str:
+def spread(ratio: tuple[float, float, float]) -> str:
+    """Return a ratio as text: its median, and the quartiles in parentheses if they differ."""
     middle, low, high = (f'{value:.2f}' for value in ratio)
     return middle if low == high else f'{middle} ({low}-{high})'
 
@@ -55,6 +57,31 @@ def launch_table(launches: Mapping[str, Launches], title: str) -> Table:
     table = Table('network', *Launches._fields, title=title, title_justify='left', box=box.MARKDOWN)
     for name, counts in launches.items():
         table.add_row(name, *(f'{count} ({count / one:.2f})' for count, one in zip(counts, baseline)))
+    return table
+
+
+def memory_table(costs: Sequence[Cost], title: str) -> Table:
+    """Return a Markdown table of memory, relative to the first's in parentheses; what a CPU does not tell is left out."""
+    columns = {'activations': 'activations (MB)', 'peak_memory': 'peak memory (MB)', 'largest_batch': 'largest batch'}
+    told = [key for key in columns if getattr(costs[0], key) is not None]
+    table = Table('network', *(columns[key] for key in told), title=title, title_justify='left', box=box.MARKDOWN)
+    for cost in costs:
+        values = [(getattr(cost, key), getattr(costs[0], key), 1 if key == 'largest_batch' else 1e6) for key in told]
+        table.add_row(cost.name, *(f'{value / unit:.0f} ({value / one:.2f})' for value, one, unit in values))
+    return table
+
+
+def parity_table(rows: Sequence[Parity], title: str) -> Table:
+    """Return a Markdown table of how far forms are from the literal network."""
+    table = Table('form', 'network', 'computed in', 'largest relative difference: outputs', 'gradients',
+                  'from float64: literal', 'form', 'allowed', 'result', title=title, title_justify='left',
+                  box=box.MARKDOWN)
+    for one in rows:
+        result = 'pass' if one.passed else '**fail**'
+        if not one.used:
+            result += ': the form was not used' if not one.passed else ': leaves it to the equation'
+        numbers = one.outputs, one.gradients, one.literal, one.fast, one.allowed
+        table.add_row(one.form, one.network, one.dtype, *(f'{number:.1e}' for number in numbers), result)
     return table
 
 
