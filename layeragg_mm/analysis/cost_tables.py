@@ -61,7 +61,7 @@ def launch_table(launches: Mapping[str, Launches], title: str) -> Table:
 
 
 def memory_table(costs: Sequence[Cost], title: str) -> Table:
-    """Return a Markdown table of memory, relative to the first's in parentheses; what a CPU does not tell is left out."""
+    """Return a Markdown table of memory, in parentheses over the first row; without what a CPU does not tell."""
     columns = {'activations': 'activations (MB)', 'peak_memory': 'peak memory (MB)', 'largest_batch': 'largest batch'}
     told = [key for key in columns if getattr(costs[0], key) is not None]
     table = Table('network', *(columns[key] for key in told), title=title, title_justify='left', box=box.MARKDOWN)
@@ -73,15 +73,16 @@ def memory_table(costs: Sequence[Cost], title: str) -> Table:
 
 def parity_table(rows: Sequence[Parity], title: str) -> Table:
     """Return a Markdown table of how far forms are from the literal network."""
-    table = Table('form', 'network', 'computed in', 'largest relative difference: outputs', 'gradients',
-                  'from float64: literal', 'form', 'allowed', 'result', title=title, title_justify='left',
-                  box=box.MARKDOWN)
+    table = Table('form', 'network', 'computed in', 'outputs', 'gradients', 'outputs from float64 (allowed)',
+                  'gradients from float64 (allowed)', 'result', title=title, title_justify='left', box=box.MARKDOWN)
     for one in rows:
         result = 'pass' if one.passed else '**fail**'
         if not one.used:
             result += ': the form was not used' if not one.passed else ': leaves it to the equation'
-        numbers = one.outputs, one.gradients, one.literal, one.fast, one.allowed
-        table.add_row(one.form, one.network, one.dtype, *(f'{number:.1e}' for number in numbers), result)
+        if one.draws > 1:
+            result += f', draw {one.draws}'
+        table.add_row(one.form, one.network, one.dtype, *(f'{number:.1e}' for number in one.difference),
+                      *(f'{number:.1e} ({limit:.1e})' for number, limit in zip(one.fast, one.allowed)), result)
     return table
 
 

@@ -16,7 +16,10 @@ from .workload import Setting
 __all__ = ['DRY_RUN', 'ON_A_GPU', 'Part', 'Scale', 'literal_by_default', 'plan', 'row']
 
 NETWORKS = 'fast_r50', 'resnet50', 'rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'
-DETECTORS = {'Mask R-CNN': ('mask_rcnn_r50', 'mask_rcnn_mrla_r50'), 'RetinaNet': ('retinanet_r50', 'retinanet_mrla_r50')}
+DETECTORS = {'Mask R-CNN': ('mask_rcnn_r50', 'mask_rcnn_mrla_r50'),
+             'RetinaNet': ('retinanet_r50', 'retinanet_mrla_r50')}
+
+PARITY_SIZE = 33, 50  # the fewer pixels, the fewer ReLUs that a rounding turns
 
 Findings = Sequence[Cost] | Sequence[Parity] | Mapping[str, Launches]
 
@@ -30,8 +33,8 @@ class Scale:
         size: height and width of the images in pixels.
         batches: images at a time; the goals hold for the first and the last.
         rounds: how often each network is timed.
-        parity_size: of the images that forms are compared on.
-        compiled: networks that are compiled.
+        networks: backbones that are compared, the baseline first.
+        compiled: those that are compiled.
         backend: of torch.compile, in place of its own.
     """
 
@@ -39,7 +42,7 @@ class Scale:
     size: tuple[int, int]
     batches: tuple[int, ...]
     rounds: int
-    parity_size: tuple[int, int]
+    networks: tuple[str, ...] = NETWORKS
     compiled: tuple[str, ...] = NETWORKS
     backend: bool | str = True
 
@@ -47,8 +50,9 @@ class Scale:
         return Setting(self.device, self.size, batch)
 
 
-ON_A_GPU = Scale(torch.device('cuda'), (800, 1216), (2, 8, 16), 7, (256, 384))
-DRY_RUN = Scale(torch.device('cpu'), (64, 64), (1, 2, 3), 2, (33, 50), NETWORKS[:3], 'eager')
+ON_A_GPU = Scale(torch.device('cuda'), (800, 1216), (2, 8, 16), 7)
+DRY_RUN = Scale(torch.device('cpu'), (64, 64), (1, 2, 3), 2, ('fast_r50', 'resnet50', 'mrla_r50', 'dla34'),
+                ('fast_r50', 'mrla_r50'), 'eager')
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def plan(scale: Scale) -> list[Part]:
 
     def eager(batch: int) -> Part:
         return Part(f'batch_{batch}', f'Backbones, {sizes[batch]}', 'costs', lambda track: _compare(
-            scale, batch, track, _backbones(NETWORKS, scale.device)))
+            scale, batch, track, _backbones(scale.networks, scale.device)))
 
     def compiled(batch: int) -> Part:
         return Part(f'compiled_{batch}', f'Backbones through torch.compile, {sizes[batch]}', 'costs',
@@ -83,8 +87,8 @@ def plan(scale: Scale) -> list[Part]:
 
     return [
         Part('parity', 'Parity of the fast forms', 'parity', lambda track: compare_forms(
-            Setting(scale.device, scale.parity_size), track)),
-        Part('launches', 'Operators that are launched, batch 2, 256x256', 'launches', lambda track: _launches()),
+            Setting(scale.device, PARITY_SIZE), track)),
+        Part('launches', 'Operators that are launched, batch 2, 256x256', 'launches', lambda track: _launches(scale)),
         eager(first),
         eager(last),
         *(Part(name.lower().replace(' ', '_').replace('-', ''), f'{name}, {sizes[first]}', 'costs',
@@ -147,16 +151,18 @@ def _compare(scale: Scale, batch: int, track: Callable, entrants: list[Entrant])
 
 
 def _memory(scale: Scale, track: Callable) -> list[Cost]:
-    entrants = [entrant for entrant in _backbones(NETWORKS, scale.device) if not entrant.graphs]
+    entrants = [entrant for entrant in _backbones(scale.networks, scale.device) if not entrant.graphs]
     return compare(entrants, scale.setting(scale.batches[0]), rounds=1, largest_batch=scale.device.type == 'cuda',
                    track=track)
 
 
-def _launches() -> dict[str, Launches]:
+def _launches(scale: Scale) -> dict[str, Launches]:
     counts = {}
-    for name in NETWORKS:
+    for name in scale.networks:
         model = build_backbone(name)
-        for way, forms in (('', ()),) if name in PLAIN else (('literal', (False,)), ('all forms', tuple(FORMS))):
-            with fast_forms(*(forms or (False,))):
-                counts[row(name, way)] = count_launches(model)
+        for way, forms in {'literal': (False,), 'all forms': tuple(FORMS)}.items():
+            if way == 'all forms' and name in PLAIN:
+                continue
+            with fast_forms(*forms):
+                counts[name if name in PLAIN else row(name, way)] = count_launches(model)
     return counts

@@ -16,16 +16,28 @@ __all__ = ['goals_of', 'report', 'report_data']
 DRY = '**A dry run: tiny sizes on the CPU. Its numbers mean nothing.**'
 HOW = {
     'parity': 'Each form alone, then all of them together, against the literal network with the same drawn weights, '
-              'with frozen batch norm: ResNets\' first two stages, other networks whole. float32 without TF32; bfloat16 '
-              'by autocast. Differences are over the largest value of the tensor in question. A form passes if it is '
-              'as near to the literal network in float64 as is allowed: 1e-5 (bfloat16: 2e-2) and three times what the '
-              'literal network itself is off.',
+              'with frozen batch norm: ResNets\' first two stages, other networks whole. float32 without TF32; '
+              'bfloat16 by autocast. Shown is the largest difference from the literal network, of outputs and of '
+              'gradients, over the largest value of the tensor in question; then how far the form is from the literal '
+              'network in float64. Allowed are 1e-5 (bfloat16: 2e-2) and three times what the literal network itself '
+              'is off. A rounding can turn a ReLU, in either form, and gradients with it: then other images are drawn '
+              '(five at most), and only outputs must be right in each. In bfloat16 ReLUs always turn; there outputs '
+              'tell more than gradients.',
     'launches': 'Counted, not timed; forward, backward and inference, in parentheses over the first row.',
-    'costs': 'Over the first row: medians of the rounds\' ratios, quartiles in parentheses. float32 (convolutions in '
-             'TF32 where torch does so by default), contiguous maps, backbones with frozen batch norm.',
+    'costs': 'Over the first row.',
     'memory': 'Of a training step; in parentheses over the first row. The largest batch is sought by trying, with the '
               'weights of all these networks on the GPU.',
 }
+READING = [
+    'Times are medians of the rounds\' ratios, with quartiles in parentheses; all networks of a table took turns. '
+    'float32 (convolutions in TF32 where torch does so by default), contiguous maps, frozen batch norm.', '',
+    '| row | is |', '|---|---|',
+    '| NETWORK | as by default on this device |',
+    '| NETWORK, literal | the equations as they stand; no such row where that is the default |',
+    '| NETWORK, all forms | every fast form on |',
+    '| NETWORK, compiled | by default, through torch.compile |',
+    '| NETWORK, graphs; all forms, graphs | by default, and with every form, the backbone from CUDA graphs, which keep '
+    'their memory: no peak is told |', '']
 TABLES = {'parity': parity_table, 'costs': cost_table, 'memory': memory_table}
 GPU_ALONE = 'peak memory', 'largest batch', 'CUDA graphs'
 
@@ -50,16 +62,18 @@ def report(outcomes: Sequence[Outcome], scale: Scale, facts: Mapping[str, str], 
         minutes: that there were.
     """
     dry = scale.device.type == 'cpu'
-    lines = [f'# Layer aggregation on {facts["GPU"]}', '', *([DRY, ''] if dry else [])]
+    default = 'the literal form, for no fast form is on' if literal_by_default(scale.device) else 'the fast forms'
+    lines = ['# Layer aggregation: a dry run' if dry else f'# Layer aggregation on {facts["GPU"]}', '',
+             *([DRY, ''] if dry else [])]
     lines += ['| | |', '|---|---|', *(f'| {name} | {value} |' for name, value in facts.items())]
     lines += ['', '## Goals', '', f'Of the training step, at batch {scale.batches[0]} and {scale.batches[-1]}. '
-              f'"By default" is how the networks run on this device: '
-              f'{"the literal form, for no fast form is on" if literal_by_default(scale.device) else "the fast forms"}. '
+              f'"By default" is how the networks run on this device: {default}. '
               'RLA and MRLA are compared with FastResNet (`fast_r50`) in the same way, DLA-34 with MMDetection\'s '
               'ResNet-50. No slower than the literal form is what has its lower quartile at 1 or below.', '']
     for table in goal_tables(goals_of(outcomes, scale)):
         lines += [_text(table), '']
     lines += ['## Not measured, or failed', '', *(_gaps(outcomes, dry, minutes) or ['Nothing.']), '']
+    lines += ['## How to read the tables', '', *READING]
     if 'batches' in pictures:
         lines += ['## By batch', '', f'![cost by batch]({pictures["batches"]})', '']
     for outcome in outcomes:

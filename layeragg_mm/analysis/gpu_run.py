@@ -73,8 +73,10 @@ class Outcome:
         return self.status == FAILED or any(isinstance(one, Parity) and not one.passed for one in self.findings)
 
     def gaps(self) -> Iterator[str]:
-        """Yield what of a part that was measured is missing."""
+        """Yield what of a part that was measured is missing or wrong."""
         for one in self.findings:
+            if isinstance(one, Parity) and not one.passed:
+                yield f'failed: {one.form} in {one.network}, {one.dtype}'
             if isinstance(one, Cost) and one.name.endswith('(fell back)'):
                 yield f'{one.name.removesuffix(" (fell back)")}: no CUDA graph could be recorded, so it ran without'
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import mmdet
@@ -32,7 +33,7 @@ def find_facts(scale: Scale) -> dict[str, str]:
     commit = answer('git', 'describe', '--always', '--dirty', '--abbrev=9', '--exclude', '*')
     return {
         'GPU': torch.cuda.get_device_name(scale.device) if gpu else 'no GPU (dry run)',
-        'driver': gpu and answer('nvidia-smi', '--query-gpu=driver_version', '--format=csv,noheader') or 'not known',
+        'driver': answer('nvidia-smi', '--query-gpu=driver_version', '--format=csv,noheader') or 'not known',
         'CUDA, cuDNN': f'{torch.version.cuda}, {torch.backends.cudnn.version()}' if gpu else 'not used',
         'torch, mmdet': f'{torch.__version__}, {mmdet.__version__}',
         'layeragg-mm': f'{__version__}, commit {commit or "not known"}',
@@ -49,25 +50,28 @@ def answer(*command: str) -> str:
     return result.stdout.partition('\n')[0].strip() if result.returncode == 0 else ''
 
 
-def save_pictures(outcomes: Sequence[Outcome], scale: Scale, folder: Path) -> dict[str, str]:
+def save_pictures(outcomes: Sequence[Outcome], gpu: str, folder: Path) -> dict[str, str]:
     """Draw the costs of each part, and how they change with the batch; return the files' names."""
     pictures, by_batch = {}, {}
     for outcome in outcomes:
         if outcome.part.kind in ('costs', 'memory') and outcome.findings:
             pictures[outcome.part.name] = name = f'{outcome.part.name}.png'
-            save_cost_chart({outcome.part.title: outcome.findings}, folder / name)
+            costs = outcome.findings
+            if outcome.part.kind == 'memory':
+                costs = [replace(cost, seconds={}) for cost in costs]
+            save_cost_chart({outcome.part.title: costs}, folder / name, title=gpu)
         if outcome.part.name.startswith('batch_') and outcome.findings:
             batch = outcome.part.name.removeprefix('batch_')
             by_batch[int(batch)] = [cost for cost in outcome.findings if cost.name in NETWORKS]
     if len(by_batch) > 1:
         pictures['batches'] = 'batches.png'
         save_cost_chart({f'batch {batch}': by_batch[batch] for batch in sorted(by_batch)}, folder / 'batches.png',
-                        title='by default on the device')
+                        title=f'by default, {gpu}')
     return pictures
 
 
 def write(outcomes: Sequence[Outcome], scale: Scale, facts: dict[str, str], args: argparse.Namespace) -> None:
-    pictures = save_pictures(outcomes, scale, args.out)
+    pictures = save_pictures(outcomes, facts['GPU'], args.out)
     (args.out / 'report.md').write_text(report(outcomes, scale, facts, pictures, args.minutes))
     (args.out / 'report.json').write_text(json.dumps(report_data(outcomes, scale, facts), indent=1) + '\n')
 
@@ -76,7 +80,8 @@ def run(args: argparse.Namespace) -> None:
     if args.minutes <= 0:
         raise InputError(f'--minutes {args.minutes:g} is not available', 'Give more than 0.')
     if not args.dry_run and not torch.cuda.is_available():
-        raise InputError('there is no GPU here that torch can use', 'Run this on a machine with one, or give --dry-run.')
+        raise InputError('there is no GPU here that torch can use',
+                         'Run this on a machine with one, or give --dry-run.')
     check_output(args.out, [], folder=True)
     args.out.mkdir(parents=True, exist_ok=True)
     MMLogger.get_current_instance().setLevel(logging.ERROR)  # it tells of every operator that is not counted
