@@ -13,7 +13,7 @@ from .networks import build_backbone, build_detector
 from .parity import Parity, compare_forms
 from .workload import Setting
 
-__all__ = ['DRY_RUN', 'ON_A_GPU', 'Part', 'Scale', 'literal_by_default', 'plan', 'row']
+__all__ = ['DRY_RUN', 'NETWORKS', 'ON_A_GPU', 'Part', 'Scale', 'literal_by_default', 'plan', 'row']
 
 NETWORKS = 'fast_r50', 'resnet50', 'rla_r50', 'mrla_r50', 'mrla_base_r50', 'dla34'
 DETECTORS = {'Mask R-CNN': ('mask_rcnn_r50', 'mask_rcnn_mrla_r50'),

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from .cost_tables import cost_table, launch_table, memory_table, parity_table
 from .gpu_goals import Goal, find_goals, goal_tables
-from .gpu_parts import Scale, literal_by_default
+from .gpu_parts import NETWORKS, Scale, literal_by_default
 from .gpu_run import MEASURED, Outcome
 
 __all__ = ['goals_of', 'report', 'report_data']
@@ -72,7 +72,7 @@ def report(outcomes: Sequence[Outcome], scale: Scale, facts: Mapping[str, str], 
               'ResNet-50. No slower than the literal form is what has its lower quartile at 1 or below.', '']
     for table in goal_tables(goals_of(outcomes, scale)):
         lines += [_text(table), '']
-    lines += ['## Not measured, or failed', '', *(_gaps(outcomes, dry, minutes) or ['Nothing.']), '']
+    lines += ['## Not measured, or failed', '', *(_gaps(outcomes, scale, minutes) or ['Nothing.']), '']
     lines += ['## How to read the tables', '', *READING]
     if 'batches' in pictures:
         lines += ['## By batch', '', f'![cost by batch]({pictures["batches"]})', '']
@@ -82,13 +82,15 @@ def report(outcomes: Sequence[Outcome], scale: Scale, facts: Mapping[str, str], 
     return '\n'.join(lines)
 
 
-def _gaps(outcomes: Sequence[Outcome], dry: bool, minutes: float) -> list[str]:
+def _gaps(outcomes: Sequence[Outcome], scale: Scale, minutes: float) -> list[str]:
     lines = [f'- {outcome.part.title}: {outcome.status}: {outcome.why}' for outcome in outcomes
              if outcome.status != MEASURED]
     if any(outcome.status == 'not measured' for outcome in outcomes):
         lines.append(f'- (there were {minutes:g} minutes; `--minutes` gives more)')
     lines += [f'- {outcome.part.title}: {gap}' for outcome in outcomes for gap in outcome.gaps()]
-    return lines + ([f'- {what}: not measured: needs a GPU' for what in GPU_ALONE] if dry else [])
+    if scale.device.type != 'cuda':
+        lines += [f'- {what}: not measured: needs a GPU' for what in GPU_ALONE]
+    return lines + [f'- {name}: left out of a dry run' for name in NETWORKS if name not in scale.networks]
 
 
 def _section(outcome: Outcome, pictures: Mapping[str, str]) -> list[str]:

@@ -28,7 +28,7 @@ def save_cost_chart(comparisons: Mapping[str, Sequence], path: Path | str, *, ti
     names = [' / '.join(dict.fromkeys(cost.name for cost in row)) for row in zip(*comparisons.values())]
     kinds = list(dict.fromkeys(kind for rows in ratios.values() for row in rows for kind in row))
     growth = len(ratios) > 1
-    figure = Figure(figsize=(1 + 2.8 * len(kinds), 4 if growth else 1 + .32 * len(names)), layout='constrained')
+    figure = Figure(figsize=(max(7, 1 + 2.8 * len(kinds)), 4 if growth else 1 + .32 * len(names)), layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(kinds), squeeze=False, sharey=not growth)[0]
     for axis, kind in zip(axes, kinds):
