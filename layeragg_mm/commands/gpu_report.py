@@ -17,9 +17,9 @@ from mmengine.logging import MMLogger
 from rich.console import Console
 from rich.progress import track
 
-from ..analysis.gpu_parts import DRY_RUN, NETWORKS, ON_A_GPU, Scale, plan
-from ..analysis.gpu_report import report, report_data
-from ..analysis.gpu_run import Budget, Outcome, measure
+from ..analysis.gpu.measuring import Budget, Outcome, measure
+from ..analysis.gpu.parts import DRY_RUN, NETWORKS, ON_A_GPU, Scale, plan
+from ..analysis.gpu.report import report, report_data
 from ..errors import InputError, RunError, check_output
 from ..version import __version__
 from ..visualization import save_cost_chart

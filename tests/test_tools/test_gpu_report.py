@@ -7,8 +7,8 @@ import torch
 from conftest import refused
 
 from layeragg_mm.analysis import Cost
-from layeragg_mm.analysis.gpu_goals import find_goals, goal_tables
-from layeragg_mm.analysis.gpu_parts import DRY_RUN, Part, plan
+from layeragg_mm.analysis.gpu.goals import find_goals, goal_tables
+from layeragg_mm.analysis.gpu.parts import DRY_RUN, Part, plan
 from layeragg_mm.commands import gpu_report
 
 
@@ -70,7 +70,7 @@ def test_a_part_that_fails_does_not_end_the_run(run, capsys, tmp_path, monkeypat
 
 def test_what_did_not_fit_is_not_measured(run, tmp_path, monkeypatch):
     now = [0.]
-    monkeypatch.setattr('layeragg_mm.analysis.gpu_run.time.monotonic', lambda: now[0])
+    monkeypatch.setattr('layeragg_mm.analysis.gpu.measuring.time.monotonic', lambda: now[0])
 
     def half_way(track):
         for minute in track(range(20), 'minutes'):

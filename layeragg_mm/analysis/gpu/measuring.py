@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from .benchmark import Cost
-from .gpu_parts import Findings, Part
-from .parity import Parity
+from ..benchmark import Cost
+from ..parity import Parity
+from .parts import Findings, Part
 
 __all__ = ['Budget', 'Outcome', 'measure']
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import torch
 
-from ..backbones.variants import PLAIN
-from ..configs import config
-from ..fast import FORMS, fast_forms
-from .benchmark import Cost, Entrant, compare
-from .launches import Launches, count_launches
-from .networks import build_backbone, build_detector
-from .parity import Parity, compare_forms
-from .workload import Setting
+from ...backbones.variants import PLAIN
+from ...configs import config
+from ...fast import FORMS, fast_forms
+from ..benchmark import Cost, Entrant, compare
+from ..launches import Launches, count_launches
+from ..networks import build_backbone, build_detector
+from ..parity import Parity, compare_forms
+from ..workload import Setting
 
 __all__ = ['DRY_RUN', 'NETWORKS', 'ON_A_GPU', 'Part', 'Scale', 'literal_by_default', 'plan', 'row']
 

@@ -6,10 +6,10 @@ from io import StringIO
 from rich.console import Console
 from rich.table import Table
 
-from .cost_tables import cost_table, launch_table, memory_table, parity_table
-from .gpu_goals import Goal, find_goals, goal_tables
-from .gpu_parts import NETWORKS, Scale, literal_by_default
-from .gpu_run import MEASURED, Outcome
+from ..cost_tables import cost_table, launch_table, memory_table, parity_table
+from .goals import Goal, find_goals, goal_tables
+from .measuring import MEASURED, Outcome
+from .parts import NETWORKS, Scale, literal_by_default
 
 __all__ = ['goals_of', 'report', 'report_data']
 

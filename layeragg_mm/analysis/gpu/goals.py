@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from .benchmark import Cost
-from .cost_tables import spread
-from .gpu_parts import row
+from ..benchmark import Cost
+from ..cost_tables import spread
+from .parts import row
 
 __all__ = ['Goal', 'find_goals', 'goal_tables']
 
