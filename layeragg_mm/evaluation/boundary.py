@@ -84,7 +84,8 @@ def match(near: csr_array) -> np.ndarray:
     first, second = near.nonzero()
     start = np.concatenate([np.zeros(rows, dtype=int), 1 + first, np.arange(1 + rows, sink)])
     end = np.concatenate([np.arange(1, 1 + rows), 1 + rows + second, np.full(columns, sink)])
-    network = csr_array((np.ones(len(start), dtype=np.int32), (start, end)), shape=(sink + 1, sink + 1))
+    places = start.astype(np.int32), end.astype(np.int32)  # scipy 1.13 takes no others here
+    network = csr_array((np.ones(len(start), dtype=np.int32), places), shape=(sink + 1, sink + 1))
     return maximum_flow(network, 0, sink, method='dinic').flow[[0]].toarray()[0, 1:1 + rows] > 0
 
 
