@@ -44,6 +44,8 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['layeragg_mm', 'layeragg_mm.*']),
+    py_modules=['layeragg'],
+    entry_points=dict(console_scripts=['layeragg=layeragg:main']),
     cmdclass=dict(build_py=BuildWithMim),
     install_requires=requirements('runtime'),
     extras_require=dict(onedl=requirements('mm-onedl'), openmmlab=requirements('mm-openmmlab'),

@@ -93,3 +93,16 @@ def test_the_package_alone_asks_for_no_mm_library(wheel):
     lowest, first_unfit = SUPPORTED['torch']
     assert sum(line.replace(' ', '') == f'Requires-Dist:torch<{first_unfit},>={lowest}' for line in without_extra) == 1
     assert any('onedl-mmcv==' in line and 'extra == "onedl"' in line for line in required)
+
+
+def test_the_command_runs_the_wheel_s_tools(python, tmp_path):
+    command = python.parent / 'layeragg'
+    listed = subprocess.run([command, '--help'], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert '\n  train ' in listed and '\n  test ' in listed
+    code = 'import sys, layeragg; print(layeragg.find_tools()["train"])'
+    assert 'second' in run(python, '-c', code, cwd=tmp_path)
+    shown = subprocess.run([command, 'list_backbones', '--names', 'dla34'], cwd=tmp_path, check=True,
+                           capture_output=True, text=True).stdout
+    assert '| dla34 | 15.23 |' in shown and 'OneDL' not in shown
+    wrong = subprocess.run([command, 'trian'], cwd=tmp_path, capture_output=True, text=True)
+    assert wrong.returncode == 2 and "did you mean 'train'?" in wrong.stderr

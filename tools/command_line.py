@@ -10,15 +10,18 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from textwrap import shorten
+from typing import TextIO
 
 __all__ = ['add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'run_command', 'run_tool']
 
 LONGEST = 300  # characters of what an exception says
+# What the maintained forks of mmdet and mmseg print while they are imported, of a service that nothing here needs.
+NEEDLESS = 'Could not import OneDL. Skipping OneDL datasets.', 'Could not import OneDL'
 
 
 def add_config_arguments(parser: argparse.ArgumentParser, *splits: str) -> None:
@@ -54,10 +57,26 @@ def add_override_arguments(parser: argparse.ArgumentParser, *splits: str) -> Non
 
 def run_command(name: str, args: argparse.Namespace) -> None:
     """Run what a tool of this ``name`` does with its arguments; what can be told before importing it all, is."""
-    if 'layeragg_mm' not in sys.modules and find_spec('mmengine') is not None:
-        with modules_alone('layeragg_mm', 'layeragg_mm.engine'):
-            import_module('layeragg_mm.commands.early_checks').check_early(name, args)
-    import_module(f'layeragg_mm.commands.{name}').run(args)
+    with redirect_stdout(WithoutNeedless(sys.stdout)):  # all along, for a config imports mmseg only when it is read
+        if 'layeragg_mm' not in sys.modules and find_spec('mmengine') is not None:
+            with modules_alone('layeragg_mm', 'layeragg_mm.engine'):
+                import_module('layeragg_mm.commands.early_checks').check_early(name, args)
+        import_module(f'layeragg_mm.commands.{name}').run(args)
+
+
+class WithoutNeedless:
+    """A text stream that passes on everything but the lines ``NEEDLESS``, as ``print`` writes them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.within = False  # such a line, of which its end is still to come
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        ends, self.within = self.within and text == '\n', text in NEEDLESS
+        return len(text) if ends or self.within else self.stream.write(text)
 
 
 @contextmanager
@@ -117,7 +136,8 @@ def told(error: Exception) -> tuple[str, str]:
 
 def write_traceback(error: Exception) -> Path | None:
     """Write an exception's traceback to where the run writes, or else here, or else where temporary files lie."""
-    name = f'{Path(sys.argv[0]).stem}_error_{time.strftime("%Y%m%d_%H%M%S")}_{os.getpid()}.log'
+    tool = Path(sys.argv[0]).stem.replace(' ', '_')  # it may be 'layeragg train'
+    name = f'{tool}_error_{time.strftime("%Y%m%d_%H%M%S")}_{os.getpid()}.log'
     for folder in (getattr(error, 'folder', None), '.', tempfile.gettempdir()):
         if folder is not None and os.path.isdir(folder):
             try:

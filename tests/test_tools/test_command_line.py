@@ -1,5 +1,7 @@
 """Every tool: --help at once, and whatever happens ends in two lines and an exit code."""
+import contextlib
 import importlib
+import io
 import json
 import os
 import subprocess
@@ -9,7 +11,7 @@ from pathlib import Path
 import command_line
 import pytest
 import torch
-from command_line import run_tool
+from command_line import NEEDLESS, WithoutNeedless, run_tool
 from conftest import REPOSITORY
 from torch.utils.data import DataLoader
 
@@ -131,6 +133,16 @@ def test_a_reader_that_has_gone_is_no_error():
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(timeout=60) == 1 and process.stderr.read() == ''
+
+
+def test_nothing_but_the_forks_own_line_is_left_out():
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(WithoutNeedless(stream)):
+        for line in ('before', *NEEDLESS, '', f'{NEEDLESS[0]} And more.', NEEDLESS[0]):
+            print(line)
+        print('without an end', end='')
+        print()
+    assert stream.getvalue() == f'before\n\n{NEEDLESS[0]} And more.\nwithout an end\n'
 
 
 def test_a_tool_that_meets_the_unexpected(run, monkeypatch, tmp_path):
