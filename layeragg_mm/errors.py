@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from itertools import islice
 from pathlib import Path
 
-__all__ = ['DataError', 'InputError', 'RunError', 'check_output', 'lying_there', 'tracebacks_in']
+__all__ = ['DataError', 'InputError', 'RunError', 'check_new_folder', 'check_output', 'lying_there', 'tracebacks_in']
 
 
 class InputError(ValueError):
@@ -69,6 +69,14 @@ def check_output(path: str | Path, inputs: Iterable[str | Path], *, folder: bool
         raise InputError(f'{option} {path}: no permission to write to {existing}', 'Name another place.')
     if any(path.resolve() == Path(other).resolve() for other in inputs):
         raise InputError(f'{option} {path} would overwrite what is evaluated', 'Name another file.')
+
+
+def check_new_folder(path: str | Path, option: str = '--out') -> None:
+    """Raise an :class:`InputError` unless ``path``, of an option, is a folder that can be made, or an empty one."""
+    check_output(path, [], folder=True, option=option)
+    if Path(path).is_dir() and any(Path(path).iterdir()):
+        raise InputError(f'{option} {path} is there and not empty: {lying_there(Path(path, "*"))}',
+                         f'Name another folder with {option} DIR, or remove this one.')
 
 
 def lying_there(path: str | Path, most: int = 6) -> str:

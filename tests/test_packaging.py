@@ -98,7 +98,7 @@ def test_the_package_alone_asks_for_no_mm_library(wheel):
 def test_the_command_runs_the_wheel_s_tools(python, tmp_path):
     command = python.parent / 'layeragg'
     listed = subprocess.run([command, '--help'], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
-    assert '\n  train ' in listed and '\n  test ' in listed
+    assert '\n  train ' in listed and '\n  predict ' in listed
     code = 'import sys, layeragg; print(layeragg.find_tools()["train"])'
     assert 'second' in run(python, '-c', code, cwd=tmp_path)
     shown = subprocess.run([command, 'list_backbones', '--names', 'dla34'], cwd=tmp_path, check=True,

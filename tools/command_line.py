@@ -17,7 +17,8 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TextIO
 
-__all__ = ['add_config_arguments', 'add_override_arguments', 'add_reading_arguments', 'run_command', 'run_tool']
+__all__ = ['add_cfg_options', 'add_config_arguments', 'add_override_arguments', 'add_reading_arguments',
+           'add_trust_argument', 'run_command', 'run_tool']
 
 LONGEST = 300  # characters of what an exception says
 # What the maintained forks of mmdet and mmseg print while they are imported, of a service that nothing here needs.
@@ -28,8 +29,7 @@ def add_config_arguments(parser: argparse.ArgumentParser, *splits: str) -> None:
     """Add the arguments that MMDetection's train and test tools have in common, and those of the user's own data."""
     add_reading_arguments(parser, *splits)
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and metrics; default work_dirs/CONFIG_NAME')
-    parser.add_argument('--trust-checkpoint', action='store_true',
-                        help='load checkpoints that could run code: only where you know what is in the file')
+    add_trust_argument(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     # torch's launchers pass one or the other.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -51,8 +51,17 @@ def add_override_arguments(parser: argparse.ArgumentParser, *splits: str) -> Non
                             'segmentor IMAGES MAPS: folders of images and of label maps')
     if splits:
         parser.add_argument('--classes', nargs='+', metavar='NAME', help='names of the values 0, 1, ... of label maps')
+    add_cfg_options(parser, 'train_dataloader.batch_size=4')
+
+
+def add_cfg_options(parser: argparse.ArgumentParser, example: str) -> None:
     parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE',
-                        help='override settings of the config, e.g. train_dataloader.batch_size=4')
+                        help=f'override settings of the config, e.g. {example}')
+
+
+def add_trust_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--trust-checkpoint', action='store_true',
+                        help='load checkpoints that could run code: only where you know what is in the file')
 
 
 def run_command(name: str, args: argparse.Namespace) -> None:

@@ -13,6 +13,8 @@ from ..configs import config, know_our_bases, walk
 from ..engine.config import written_config
 from ..engine.key_checks import check_keys, check_loader_keys
 from ..engine.launchers import check_launcher
+from ..errors import InputError, check_new_folder
+from ..image_files import find_images
 from ..own_data.finding import can_be_own, find_data
 from ..paths import check_checkpoint_file, check_file, check_paths, is_local, missing
 from ..published import find_detector
@@ -25,7 +27,7 @@ __all__ = ['check_early']
 # What each tool builds of a config, and the data that it reads.
 RUN = 'model', 'default_hooks', 'custom_hooks', 'visualizer', 'log_processor'
 BUILT = {'train': (*RUN, 'param_scheduler', 'train_cfg', 'val_cfg'), 'test': (*RUN, 'test_cfg'),
-         'visualize': ('model',)}
+         'visualize': ('model',), 'predict': ('model',)}
 # Files that are no config's.
 FILES = {'compare': ('baseline', 'ours', 'annotations'), 'eval_coco': ('results', 'annotations'), 'study': ('study',)}
 # What is built of nothing but the arguments that are written there; parts of a model may get others.
@@ -58,12 +60,15 @@ def check_early(tool: str, args: argparse.Namespace) -> None:
         find_detector(args.name)
         if args.checkpoint:
             check_checkpoint_file(args.checkpoint, 'CHECKPOINT')
+    if tool == 'predict':
+        check_prediction(args)
     path = getattr(args, 'config', None)
     if path is None or '::' in path:
         return
     know_our_bases()
     layeragg_mm.config = config  # which a config may call, and the package has not been run yet
-    cfg = written_config(path, None if can_be_own(args) else args.data_root, args.cfg_options, imports=False)
+    data_root = None if can_be_own(args) else getattr(args, 'data_root', None)
+    cfg = written_config(path, data_root, args.cfg_options, imports=False)
     if cfg is None:
         return
     if getattr(args, 'checkpoint', None) and is_local(args.checkpoint):
@@ -79,6 +84,14 @@ def check_early(tool: str, args: argparse.Namespace) -> None:
         check_loader_keys(cfg.get(f'{mode}_dataloader') or {}, f'{mode}_dataloader')
         if own is None or mode not in own.files:
             check_files(cfg, mode)
+
+
+def check_prediction(args: argparse.Namespace) -> None:
+    """Raise an error of images that are not there, of an output folder that is, or of a score that is none."""
+    find_images(args.images)
+    check_new_folder(args.out)
+    if not 0 <= args.score_thr <= 1:
+        raise InputError(f'--score-thr {args.score_thr} is no score', 'Give a number from 0 to 1.')
 
 
 def check_files(cfg: Config, mode: str) -> None:

@@ -5,24 +5,16 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from mmcv.transforms import Compose
-from mmdet.apis import inference_detector, init_detector
-from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
-from mmengine.device import get_device
 from mmengine.logging import MMLogger
-from mmengine.registry import DATASETS, init_default_scope
-from mmengine.structures import BaseDataElement
 from rich.progress import track
 from torch import nn
 
-from ..checkpoints import plain_checkpoints
-from ..configs import type_of, walk
 from ..datasets.checks import check_data
 from ..datasets.sampling import images_of, spread
-from ..engine.checkpoint_checks import check_model
 from ..engine.config import read_config
+from ..engine.predicting import load_model, metainfo_of, predict
 from ..engine.segmentation import is_segmentation
 from ..errors import InputError, check_output
 from ..visualization import (
@@ -50,31 +42,6 @@ def images_to_look_at(args: argparse.Namespace, cfg: Config) -> Iterator[tuple[s
         for position in spread(len(images), args.num_images):
             dataset, index = images[position]
             yield dataset.get_data_info(index)['img_path'], dataset, index
-
-
-def load_model(cfg: Config, checkpoint: str | None) -> nn.Module:
-    """Return the model of ``cfg`` with the weights of ``checkpoint``, or else those that training would start from."""
-    with plain_checkpoints():
-        check_model(cfg, checkpoint)
-        # Without cfg_options, MMDetection forgets what the backbone starts from; without a palette, it builds the data.
-        model = init_detector(cfg, checkpoint, palette='random', device=get_device(), cfg_options={})
-        if checkpoint is None:
-            model.init_weights()
-    return model
-
-
-def predict(model: nn.Module, file: str) -> BaseDataElement:
-    """Return what a detector or segmentor predicts for an image, of which its pipeline must load no truth."""
-    pipeline = [transform for transform in get_test_pipeline_cfg(model.cfg)
-                if not type_of(transform).endswith('LoadAnnotations')]
-    return inference_detector(model, file, Compose(pipeline))
-
-
-def metainfo_of(cfg: Config) -> dict:
-    """Return what the test data of ``cfg`` say by their config of classes and colours; no file is read."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    dataset = next(node for _, node in walk(cfg.test_dataloader.dataset) if 'pipeline' in node)
-    return DATASETS.build(dict(dataset, lazy_init=True)).metainfo
 
 
 def load_models(args: argparse.Namespace, cfg: Config) -> dict[str, nn.Module]:

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..paths import check_checkpoint_file
 from .build_errors import saying_nothing
 
-__all__ = ['check_checkpoint', 'check_model', 'check_start', 'trained_classes']
+__all__ = ['check_checkpoint', 'check_model', 'check_start', 'trained_classes', 'trained_metainfo']
 
 
 def check_start(cfg: Config, model: nn.Module | None = None, partial: bool = False) -> None:
@@ -85,12 +85,17 @@ def check_checkpoint(path: str, name: str) -> dict[str, Tensor]:
             name.endswith('.init_cfg.checkpoint') else '')) from error
 
 
-def trained_classes(path: str) -> list[str] | None:
-    """Return the names of the classes that a checkpoint file was trained on, if it tells them."""
+def trained_metainfo(path: str) -> dict:
+    """Return what a checkpoint file tells of the data that it was trained on: classes, their colours, ..."""
     content = None if is_address(path) else read_checkpoint(path, mmap=True)
     meta = content.get('meta') if isinstance(content, dict) else None
     data = meta.get('dataset_meta') if isinstance(meta, dict) else None
-    return list(data['classes']) if isinstance(data, dict) and data.get('classes') else None
+    return data if isinstance(data, dict) else {}
+
+
+def trained_classes(path: str) -> list[str] | None:
+    """Return the names of the classes that a checkpoint file was trained on, if it tells them."""
+    return list(trained_metainfo(path).get('classes') or ()) or None
 
 
 def check_model(cfg: Config, checkpoint: str | None) -> None:

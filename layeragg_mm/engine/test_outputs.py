@@ -20,7 +20,7 @@ from ..plain_text import plain_text
 from .evaluator_checks import metric_nodes
 from .segmentation import is_segmentation
 
-__all__ = ['MapsHook', 'PicturesHook', 'check_out', 'paint_pictures', 'write_maps']
+__all__ = ['MapsHook', 'PicturesHook', 'check_out', 'finds_boundaries', 'paint_pictures', 'write_maps']
 
 
 class ImageOutputHook(Hook):
@@ -136,8 +136,12 @@ def check_out(out: str, *, segmentation: bool) -> None:
 def write_maps(cfg: Config, out: str) -> None:
     """Let a test write the predictions as PNG to the folder ``out``: class indices, or probabilities of boundaries."""
     metrics = [metric for _, metric in metric_nodes(cfg, 'test')]
-    boundaries = any(type_of(metric) == 'BoundaryMetric' for metric in metrics)
     if any(metric.get('format_only') for metric in metrics):  # such a one would write them without their folders
         cfg.test_evaluator = [metric for metric in metrics if not metric.get('format_only')]
     cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(
-        type='MapsHook', out_dir=out, probabilities=boundaries)]
+        type='MapsHook', out_dir=out, probabilities=finds_boundaries(cfg))]
+
+
+def finds_boundaries(cfg: Config) -> bool:
+    """Tell whether the maps of a segmentor are probabilities of boundaries, not labels."""
+    return any(type_of(metric) == 'BoundaryMetric' for _, metric in metric_nodes(cfg, 'test'))

@@ -72,6 +72,8 @@ def test_without_imports_that_take_time(digits, tmp_path):
              (['val_evaluator.ann_file=a.json'], 'annotation file not found: a.json'),
              (['train_dataloader.dataset.data_prefix.img=a'], 'image folder (img) not found')]
     base, own = dict(data_root=data, cfg_options=None), dict(train=None, val=None, test=None, classes=None)
+    predicted = dict(config=str(FCOS), checkpoint=weights, images=[f'{data}/train'], out='found', score_thr=.3,
+                     cfg_options=None)
     files = [f'{data}/annotations/instances_train.json', f'{data}/train']
     cases = {('train', str(FCOS), tuple(options)): said for options, said in train}
     arguments = [('train', dict(base, config=config, cfg_options=options)) for _, config, options in cases]
@@ -88,6 +90,11 @@ def test_without_imports_that_take_time(digits, tmp_path):
               ('compare', dict(baseline='a.json'), 'a.json: No such file'),
               ('reproduce', dict(name='faster_rcnn_rla_r18', checkpoint=None), 'no detector is called'),
               ('reproduce', dict(name='faster_rcnn_rla_r50', checkpoint='none.pth'), 'file not found: none.pth'),
+              ('predict', dict(predicted, images=['nowhere']), 'IMAGES: nowhere not found'),
+              ('predict', dict(predicted, out=str(tmp_path)), 'is there and not empty'),
+              ('predict', dict(predicted, checkpoint='none.pth'), 'checkpoint file not found: none.pth'),
+              ('predict', dict(predicted, cfg_options=['model.backbone.deph=50']), "no argument 'deph'"),
+              ('predict', predicted, ''),
               ('eval_coco', dict(results=weights, annotations=weights), '')]
     code = CODE.format(tools=str(REPOSITORY / 'tools'), cases=arguments + [each[:2] for each in others])
     found = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout
