@@ -1,7 +1,7 @@
 """Trained models, and what they predict for images of no data set."""
 import warnings
 
-from mmcv.transforms import Compose
+from mmcv.transforms import Compose, LoadAnnotations
 from mmdet.apis import inference_detector, init_detector
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
@@ -11,7 +11,7 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 
 from ..checkpoints import plain_checkpoints
-from ..configs import type_of, walk
+from ..configs import walk
 from .checkpoint_checks import check_model
 
 __all__ = ['load_model', 'metainfo_of', 'predict']
@@ -41,9 +41,9 @@ def load_model(cfg: Config, checkpoint: str | None, device: str | None = None) -
 
 def predict(model: nn.Module, file: str) -> BaseDataElement:
     """Return what a detector or segmentor predicts for an image, of which its pipeline must load no truth."""
-    pipeline = [transform for transform in get_test_pipeline_cfg(model.cfg)
-                if not type_of(transform).endswith('LoadAnnotations')]
-    return inference_detector(model, file, Compose(pipeline))
+    transforms = Compose(get_test_pipeline_cfg(model.cfg)).transforms
+    load_no_truth = [transform for transform in transforms if not isinstance(transform, LoadAnnotations)]
+    return inference_detector(model, file, Compose(load_no_truth))
 
 
 def metainfo_of(cfg: Config) -> dict:

@@ -99,15 +99,47 @@ def test_masks(run, images, tmp_path):
     assert all(each['segmentation']['size'] == [64, 64] for each in content['annotations'])
 
 
-def test_a_segmentor_s_label_maps(run, semantic_digits, tmp_path):
+@pytest.mark.parametrize('first', [0, 1])
+def test_a_segmentor_s_label_maps(first, run, semantic_digits, tmp_path):
+    """The first label is 1 where the data's 0 stands for no class."""
     checkpoint = save_start(tmp_path / 'start.pth', SEGMENTOR)
-    assert run('predict', SEGMENTOR, checkpoint, semantic_digits / 'val', '--out', tmp_path / 'out') == 0
+    assert run('predict', SEGMENTOR, checkpoint, semantic_digits / 'val', '--out', tmp_path / 'out', '--cfg-options',
+               f'test_dataloader.dataset.reduce_zero_label={bool(first)}') == 0
     assert written(tmp_path / 'out') == ['classes.json', *(
         f'{kind}/00000{index}.{suffix}' for kind, suffix in (('maps', 'png'), ('pictures', 'jpg')) for index in (1, 2))]
     names = json.loads((tmp_path / 'out/classes.json').read_text())
     labels = np.asarray(Image.open(tmp_path / 'out/maps/000001.png'))
-    assert names['0'] == 'background' and names['10'] == '9' and labels.shape == (64, 64)
-    assert set(labels.flat) <= set(map(int, names))
+    assert list(names) == [str(first + index) for index in range(11)] and names[str(first)] == 'background'
+    assert labels.shape == (64, 64) and set(labels.flat) <= set(map(int, names)) and first <= labels.min()
+
+
+@pytest.mark.slow
+def test_found_is_what_tools_test_finds(run, detector, digits, tmp_path):
+    options = '--cfg-options', ALL_SCORES
+    assert run('test', FCOS, detector, '--data-root', digits, '--work-dir', tmp_path / 'test', *options,
+               f'test_evaluator.outfile_prefix={tmp_path}/tested') == 0
+    assert run('predict', FCOS, detector, digits / 'val', '--out', tmp_path / 'out', *options) == 0
+    truth = json.loads((digits / 'annotations/instances_val.json').read_text())
+    files = {image['id']: image['file_name'] for image in truth['images']}
+    content = json.loads((tmp_path / 'out/predictions.json').read_text())
+    named = {image['id']: image['file_name'] for image in content['images']}
+    categories = {category['id']: category['name'] for category in truth['categories']}
+    ours, theirs = (sorted((names[each['image_id']], classes[each['category_id']], each['score'], *each['bbox'])
+                           for each in found) for names, classes, found in (
+        (named, {category['id']: category['name'] for category in content['categories']}, content['annotations']),
+        (files, categories, json.loads((tmp_path / 'tested.bbox.json').read_text()))))
+    assert len(ours) == 40 and [each[:2] for each in ours] == [each[:2] for each in theirs]
+    np.testing.assert_allclose([each[2:] for each in ours], [each[2:] for each in theirs], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_of_boundaries_the_maps_are_probabilities(run, bsds, tmp_path):
+    config = CONFIGS / 'dla34_ida_bsds.py'
+    checkpoint = save_start(tmp_path / 'start.pth', config, **{'model.backbone.init_cfg': None})
+    image = next(bsds.rglob('*.jpg'))
+    assert run('predict', config, checkpoint, image, '--out', tmp_path / 'out') == 0
+    assert written(tmp_path / 'out') == [f'maps/{image.stem}.png', f'pictures/{image.stem}.jpg']
+    assert len(np.unique(np.asarray(Image.open(tmp_path / f'out/maps/{image.stem}.png')))) > 10
 
 
 def test_an_image_that_cannot_be_read_is_named_and_the_others_are_done(run, detector, images, tmp_path):
