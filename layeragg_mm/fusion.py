@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from mmcv.cnn import ConvModule
 from mmcv.cnn.bricks import wrappers
+from mmcv.cnn.bricks.conv2d_adaptive_padding import Conv2dAdaptivePadding
 from mmcv.ops import ModulatedDeformConv2dPack
 from mmdet.models.backbones.resnet import ResNet
 from torch import nn
@@ -17,11 +18,11 @@ from .backbones import (
     DCAMobileNetV2,
     DLANet,
     MobileNeXt,
-    MRLAEfficientNet,
     RLAMobileNetV2,
     RLAResNet,
     WeightNetShuffleNetV2,
 )
+from .backbones.released_efficientnet import ReleasedEfficientNet
 from .fast.channels_last import reads_channels_last, to_contiguous
 from .fast.frozen_norm import Affine, affine_of_frozen
 from .fast.joint_projection import JointConvs, are_joinable, joint_step
@@ -47,9 +48,9 @@ __all__ = ['fuse']
 
 # Exactly these: what extends them may compute its weights anew each time.
 CONVOLUTIONS = (nn.Conv2d, wrappers.Conv2d, nn.ConvTranspose2d, wrappers.ConvTranspose2d, ModulatedDeformConv2dPack,
-                DeformableConv2d, PSConv2d, WeightNetConv2d, PyConv2d, DGConv2d)
-COMPUTE_IN_CHANNELS_LAST = (ResNet, DLANet, MobileNeXt, DCAMobileNetV2, MRLAEfficientNet, RLAMobileNetV2,
-                            WeightNetShuffleNetV2)
+                DeformableConv2d, Conv2dAdaptivePadding, PSConv2d, WeightNetConv2d, PyConv2d, DGConv2d)
+COMPUTE_IN_CHANNELS_LAST = (ResNet, DLANet, MobileNeXt, DCAMobileNetV2, ReleasedEfficientNet,
+                            RLAMobileNetV2, WeightNetShuffleNetV2)
 
 
 @torch.no_grad()

@@ -172,8 +172,6 @@ class Aggregating:
 
     @cached_property
     def _outputs(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        if hasattr(super(), 'out_strides'):
-            return super().out_channels, super().out_strides
         return look_at_outputs(self)
 
     @cached_property  # which what the network itself keeps under this name comes before
@@ -184,7 +182,7 @@ class Aggregating:
     @cached_property
     def out_strides(self) -> tuple[int, ...]:
         """Stride of each output: input pixels per step."""
-        return self._outputs[1]
+        return super().out_strides if hasattr(super(), 'out_strides') else self._outputs[1]
 
     def train(self, mode: bool = True) -> nn.Module:
         """Set training mode; of a block that the network itself keeps in evaluation mode, the aggregation is frozen."""

@@ -2,22 +2,22 @@
 import re
 from collections.abc import Sequence
 
-from mmdet.models.backbones.efficientnet import EfficientNet
 from mmengine.model import ModuleList
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from ..adapters import AggregatingMixin, adapter_of, conv_module, light_step
-from ..checkpoints import ReleasedCheckpointMixin, translate_efficientnet
+from ..checkpoints import translate_efficientnet
 from ..fast.channels_last import channels_last
 from ..layers import LightLayerAttention
 from .arguments import check_rate, norm_builder, one_of
+from .released_efficientnet import ReleasedEfficientNet
 
 __all__ = ['MRLAEfficientNet']
 
 
 @MODELS.register_module()
-class MRLAEfficientNet(ReleasedCheckpointMixin, AggregatingMixin, EfficientNet):
+class MRLAEfficientNet(AggregatingMixin, ReleasedEfficientNet):
     """EfficientNet with MRLA-light (ICLR 2023, arXiv 2302.03985), as its authors had it in January 2022.
 
     Extends MMDetection's EfficientNet and keeps its arguments and parameter names; convolutions and norms are timm's
@@ -59,33 +59,22 @@ class MRLAEfficientNet(ReleasedCheckpointMixin, AggregatingMixin, EfficientNet):
         check_rate('drop_path_rate', drop_path_rate)
         for index in out_indices:
             one_of('out_indices', index, range(7))
-        super().__init__(arch, drop_path_rate, out_indices, conv_cfg=conv_cfg, norm_cfg=norm_cfg, **kwargs)
+        super().__init__(arch, drop_path_rate=drop_path_rate, out_indices=out_indices, conv_cfg=conv_cfg,
+                         norm_cfg=norm_cfg, **kwargs)
         self.layers = ModuleList(self.layers)  # mmengine's, which initialises what is in it
-        self.out_channels = tuple(self._channels(self.layers[i]) for i in out_indices)
         for stage in self.stages[1:]:
             for block in stage:
                 if block.with_res_shortcut:
-                    channels = self._channels(block)
+                    channels = adapter_of(block).ports(block).channels
                     block.mrla = LightLayerAttention(
                         channels, channels_per_head=channels // self.heads, norm=norm_builder(norm_cfg),
                         drop_path_rate=getattr(block.drop_path, 'drop_prob', 0.), zero_init=zero_init_mrla)
         self._freeze_stages()
 
-    @staticmethod
-    def _channels(layer: nn.Module) -> int:
-        if isinstance(layer, nn.Sequential):
-            layer = layer[-1]
-        return getattr(layer, 'out_channels', None) or adapter_of(layer).ports(layer).channels
-
     @property
     def stages(self) -> list[nn.Sequential]:
         """The stages' blocks, in order."""
         return list(self.layers[1:6])
-
-    @property
-    def out_strides(self) -> tuple[int, ...]:
-        """Stride of each output: input pixels per step."""
-        return tuple((2, 2, 4, 8, 16, 32, 32)[i] for i in self.out_indices)
 
     @channels_last
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -99,10 +88,4 @@ class MRLAEfficientNet(ReleasedCheckpointMixin, AggregatingMixin, EfficientNet):
         return tuple([outs[i] for i in self.out_indices])
 
     def translate_released(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        state = translate_efficientnet(state)
-        beyond = tuple(f'layers.{i}.' for i in range(len(self.layers), 7))
-        return {key: value for key, value in state.items() if not key.startswith(beyond)}
-
-    def train(self, mode: bool = True) -> 'MRLAEfficientNet':
-        super().train(mode)  # which returns nothing
-        return self
+        return super().translate_released(translate_efficientnet(state))
