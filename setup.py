@@ -49,4 +49,5 @@ setup(
     cmdclass=dict(build_py=BuildWithMim),
     install_requires=requirements('runtime'),
     extras_require=dict(onedl=requirements('mm-onedl'), openmmlab=requirements('mm-openmmlab'),
-                        deploy=requirements('deploy'), tests=requirements('tests') + requirements('deploy')))
+                        deploy=requirements('deploy'), study=requirements('study'),
+                        tests=requirements('tests') + requirements('deploy')))

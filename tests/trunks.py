@@ -45,6 +45,7 @@ TRUNKS = {
     'mobilenet_v2': Trunk(dict(type='mmdet.MobileNetV2', widen_factor=.25), frozen_stages=3),
     'efficientnet': Trunk(dict(type='mmdet.EfficientNet', arch='b0', out_indices=(3, 4)), frozen_stages=3),
     'efficientnet_edge': Trunk(dict(type='mmdet.EfficientNet', arch='es', out_indices=(2, 3)), frozen_stages=3),
+    'efficientnet_lite0': Trunk(dict(type='EfficientNetLite0', out_indices=(3, 4)), frozen_stages=3),
     'swin': Trunk(dict(type='mmdet.SwinTransformer', embed_dims=16, depths=(2, 2, 3, 1), num_heads=(1, 2, 2, 4),
                        mlp_ratio=2, drop_path_rate=0.), aggregations=ATTENTION, frozen_stages=2),
     'pvt': Trunk(dict(type='mmdet.PyramidVisionTransformer', embed_dims=8, num_layers=(2, 2, 3, 1), mlp_ratios=(2,) * 4,

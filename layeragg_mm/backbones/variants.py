@@ -89,6 +89,7 @@ VARIANTS = {
     'rla_full_mobilenet_v2': dict(type='RLAMobileNetV2', recurrence='full'),
     **{f'{name}_deit_{size}': dict(type='MRLAVisionTransformer', variant=variant, out_indices=DEIT_OUTPUTS, **width)
        for name, variant in (('mrla', 'light'), ('mrla_base', 'base')) for size, width in DEIT.items()},
+    'efficientnet_lite0': dict(type='EfficientNetLite0', out_indices=EFFICIENTNET_OUTPUTS),
     **{f'mrla_efficientnet_{arch}': dict(type='MRLAEfficientNet', arch=arch, out_indices=EFFICIENTNET_OUTPUTS)
        for arch in ('b0', 'b1', 'b2')},
     **{f'dla{arch}': dict(type='DLANet', arch=arch)

@@ -45,7 +45,7 @@ def build(name: str, **kwargs) -> torch.nn.Module:
     if '_sk_' in name:  # with the batch's statistics, a norm of single pixels needs two images
         kwargs = {'norm_eval': True, **kwargs}
     model = MODELS.build({**VARIANTS[name], **NARROW.get(name, {}), **kwargs})
-    few_shortcuts = 'rla' in name and ('mobilenet' in name or 'efficientnet' in name)  # in which maps would fade
+    few_shortcuts = 'efficientnet' in name or ('rla' in name and 'mobilenet' in name)  # in which maps would fade
     for key, parameter in model.named_parameters():
         if parameter.ndim == 1 and key.endswith('weight'):
             torch.nn.init.uniform_(parameter, *((.8, 1.2) if few_shortcuts else (.3, .6)))

@@ -16,7 +16,8 @@ def test_the_documents_table_has_every_backbone_with_its_parameters_channels_and
                                              for line in table.strip().splitlines()[2:])}
     assert list(rows) == [*PLAIN, *VARIANTS, *ATTACHED]
     for name, cfg in VARIANTS.items():
-        reads_numbers = cfg['type'] in ('MRLAVisionTransformer', 'MRLAEfficientNet')  # OpenMMLab's code, of tensors
+        # OpenMMLab's code, of tensors
+        reads_numbers = cfg['type'] in ('MRLAVisionTransformer', 'MRLAEfficientNet', 'EfficientNetLite0')
         with torch.device('cpu' if reads_numbers else 'meta'):
             model = MODELS.build(cfg)
         parameters, _, channels, strides = rows[name]
