@@ -19,6 +19,7 @@ from mmengine.visualization import Visualizer
 from mmseg.visualization import SegLocalVisualizer
 
 import layeragg_mm.engine  # noqa: F401  (registers)
+from layeragg_mm.analysis import benchmark
 from layeragg_mm.datasets import make_digit_scenes
 
 torch.backends.cudnn.allow_tf32 = False  # three digits would be enough for most tests to fail
@@ -34,8 +35,10 @@ def forget_earlier_runs() -> None:
 
 
 @pytest.fixture(autouse=True)
-def each_test_on_its_own() -> None:
+def each_test_on_its_own(monkeypatch) -> None:
     forget_earlier_runs()
+    # For good, in a process whose other tests would then need gigabytes.
+    monkeypatch.setattr(benchmark, '_keep_freed_memory', lambda: None)
 
 
 @pytest.fixture(scope='module', autouse=True)

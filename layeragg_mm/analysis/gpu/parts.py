@@ -51,7 +51,7 @@ class Scale:
 
 
 ON_A_GPU = Scale(torch.device('cuda'), (800, 1216), (2, 8, 16), 7)
-DRY_RUN = Scale(torch.device('cpu'), (64, 64), (1, 2, 3), 2, ('fast_r50', 'resnet50', 'mrla_r50', 'dla34'),
+DRY_RUN = Scale(torch.device('cpu'), (64, 64), (1, 2), 1, ('fast_r50', 'resnet50', 'mrla_r50', 'dla34'),
                 ('fast_r50', 'mrla_r50'), 'eager')
 
 
