@@ -75,6 +75,6 @@ def test_a_step_in_bfloat16_is_close_to_one_in_float32(config, options, semantic
     use_amp(cfg)
     loss, gradient, dtype = step()
     assert dtype == torch.bfloat16 and gradient.dtype == torch.float32
-    assert loss != expected
+    assert not torch.equal(gradient, expected_gradient)  # of the loss alone, roundings can cancel
     torch.testing.assert_close(loss, expected, rtol=.05, atol=0)
     assert torch.cosine_similarity(gradient, expected_gradient, dim=0) > .9

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -181,12 +182,12 @@ def test_a_gpu_that_is_not_there(run, capsys, detector, images, tmp_path):
 def test_ctrl_c_leaves_nothing(detector, images, tmp_path):
     for index in range(2, 1000):
         shutil.copy(images / 'a/1.bmp', images / f'a/{index}.bmp')
-    process = subprocess.Popen([sys.executable, REPOSITORY / 'tools/predict.py', FCOS, detector, images, '--out',
-                                tmp_path / 'out/here'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, REPOSITORY / 'tools/predict.py', FCOS, detector, images, '--out', tmp_path / 'out/here'],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))  # in the background it may be ignored
     while not list((tmp_path / 'out').glob('.*/here/pictures/a/*.jpg')) and process.poll() is None:
         time.sleep(.05)
-    while process.poll() is None:  # who presses once may meet a destructor, in which Python drops it
-        process.send_signal(signal.SIGINT)
-        time.sleep(2)
-    _, err = process.communicate()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err.endswith('Interrupted\n') and not list((tmp_path / 'out').iterdir())
