@@ -99,7 +99,7 @@ class Workload:
 def _sample_alike(model: BaseDetector) -> None:
     """Let the heads of two-stage detectors have the same to do, whatever an untrained network proposes.
 
-    A mask head alone takes 0.5 G multiply-adds for each positive region, of which one network finds 16 and another 67.
+    A mask head works on each positive region, of which one network may find several times as many as another.
     """
     samplers = getattr(getattr(model, 'roi_head', None), 'bbox_sampler', [])
     for sampler in samplers if isinstance(samplers, list) else [samplers]:

@@ -173,8 +173,8 @@ def test_images_that_are_not_there(run, capsys, detector):
     assert 'IMAGES: nowhere not found' in refused(run, capsys, 'predict', FCOS, detector, 'nowhere')
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
-def test_a_gpu_that_is_not_there(run, capsys, detector, images, tmp_path):
+def test_a_gpu_that_is_not_there(run, capsys, detector, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     assert 'torch finds no GPU' in refused(run, capsys, 'predict', FCOS, detector, images, '--device', 'cuda')
 
 
