@@ -149,7 +149,7 @@ def check_optimizer(node: dict) -> None:
     kind = node.get('type')
     torchs = {name: each for name, those in written_classes().items() for each in those
               if (each.library, each.file.parent.name) == ('torch', 'optim') and not name.startswith('_')}
-    if isinstance(kind, str) and kind not in torchs and not is_written(kind) and meant(kind, torchs):
+    if isinstance(kind, str) and not is_written(kind) and meant(kind, torchs):
         raise no_type('optim_wrapper.optimizer', kind, 'optimizer', sorted(torchs))
     if kind in torchs and kind not in registered('OPTIMIZERS'):
         known = [name for name in written_arguments(torchs[kind]) or node if name != 'params']
